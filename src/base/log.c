@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Messages for the operator. Everything that is written here goes out in a single write(2), so
+ * that lines of different threads do not mix.
+ */
+#include "base/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048
+
+static atomic_int log_level_now = LOG_WARNING;
+
+/* guarded by status_lock */
+static pthread_mutex_t status_lock = PTHREAD_MUTEX_INITIALIZER;
+static char status_line[256];
+
+void log_set_level(enum log_level level)
+{
+	atomic_store_explicit(&log_level_now, (int)level, memory_order_relaxed);
+}
+
+/* Standard error may be a full pipe or closed: there is nobody left to tell, so the result goes. */
+static void emit(const char *buf, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(STDERR_FILENO, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		buf += n;
+		len -= (size_t)n;
+	}
+}
+
+static const char *const level_words[] = { "error: ", "warning: ", "", "debug: " };
+
+void log_write(enum log_level level, const char *component, const char *fmt, ...)
+{
+	char line[LINE_MAX_BYTES];
+	va_list ap;
+	int len, n;
+
+	if ((int)level > atomic_load_explicit(&log_level_now, memory_order_relaxed))
+		return;
+	(void)pthread_mutex_lock(&status_lock); /* cannot fail: a static default mutex */
+	len = snprintf(line, sizeof(line), "%sflowkeep: %s: %s", status_line[0] ? "\r\033[K" : "",
+	    component, level_words[level]);
+	if (len < 0)
+		len = 0;
+	va_start(ap, fmt);
+	n = vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+	va_end(ap);
+	if (n > 0)
+		len += n;
+	if (len > (int)sizeof(line) - 2)
+		len = (int)sizeof(line) - 2;
+	line[len++] = '\n';
+	emit(line, (size_t)len);
+	if (status_line[0])
+		emit(status_line, strlen(status_line));
+	(void)pthread_mutex_unlock(&status_lock);
+}
+
+void log_status(const char *text)
+{
+	(void)pthread_mutex_lock(&status_lock);
+	if (text[0] || status_line[0])
+		emit("\r\033[K", 4);
+	(void)snprintf(status_line, sizeof(status_line), "%s", text);
+	emit(status_line, strlen(status_line));
+	(void)pthread_mutex_unlock(&status_lock);
+}
+
+char *log_printable(char *buf, unsigned long size, const char *text)
+{
+	static const char hex[] = "0123456789abcdef";
+	unsigned long o = 0;
+
+	for (; *text && o + 5 <= size; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c >= 0x20 && c < 0x7f && c != '\\') {
+			buf[o++] = (char)c;
+			continue;
+		}
+		buf[o++] = '\\';
+		buf[o++] = 'x';
+		buf[o++] = hex[c >> 4];
+		buf[o++] = hex[c & 15];
+	}
+	if (size > 0)
+		buf[o] = '\0';
+	return buf;
+}

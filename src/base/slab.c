@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Chunks from slabs. All book-keeping belongs to the owner thread. Other threads only push chains
+ * on an atomic stack, which the owner takes whole when it has run out (or waits).
+ */
+#include "base/slab.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/* Chunk sizes, header included. 192 holds a SYN with all its options, 64 KiB a whole gzip member. */
+static const uint32_t class_bytes[] = { 128, 192, 512, 2048, 8192, 32768, 65536, 5 * SLAB_BYTES };
+
+enum { CLASSES = sizeof(class_bytes) / sizeof(class_bytes[0]), JUMBO = CLASSES - 1 };
+
+/* Empty slabs that stay resident; beyond these the pages go back to the system. */
+#define EMPTY_KEPT 256u
+
+#define NONE UINT32_MAX
+
+struct slab_meta {
+	uint32_t prev, next;	/* in the list of its state; NONE ends */
+	uint16_t live;		/* chunks that are out */
+	uint16_t fresh;		/* chunks cut so far: those above were never used */
+	uint8_t size_class;
+	bool resident;		/* an empty slab whose pages were not given back */
+	struct chunk *free;	/* chunks that came back */
+};
+
+struct slab {
+	/* set at start, then read-only */
+	uint8_t *arena;
+	size_t arena_bytes;
+	uint32_t slabs;
+	struct slab_meta *meta;
+
+	/* owned by the owner thread */
+	uint32_t partial[CLASSES];	/* slabs with a free chunk, per class */
+	uint32_t empty;			/* list of empty slabs */
+	uint32_t untouched;		/* slabs from here on were never taken */
+	uint32_t resident_empty;
+	uint64_t live_bytes;
+	_Atomic uint64_t taken_bytes;	/* written by the owner, read by any */
+
+	/* any thread pushes, the owner takes all */
+	_Atomic(struct chunk *) inbox;
+
+	/* guarded by lock */
+	pthread_mutex_t lock;
+	pthread_cond_t came_back;
+	atomic_bool waiting;
+};
+
+_Static_assert(offsetof(struct chunk, data) == CHUNK_HEADER_BYTES, "chunk header");
+
+int slab_new(uint64_t max_bytes, struct slab **ret_slab)
+{
+	struct slab *s = calloc(1, sizeof(*s));
+
+	assert(max_bytes >= SLAB_MIN_BYTES);
+	if (s == NULL)
+		return -ENOMEM;
+	s->slabs = (uint32_t)(max_bytes / SLAB_BYTES < NONE - 1 ? max_bytes / SLAB_BYTES : NONE - 1);
+	s->arena_bytes = (size_t)s->slabs * SLAB_BYTES;
+	s->arena = mmap(NULL, s->arena_bytes, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (s->arena == MAP_FAILED)
+		s->arena = NULL;
+	s->meta = calloc(s->slabs, sizeof(*s->meta));
+	if (s->arena == NULL || s->meta == NULL) {
+		slab_free(s);
+		return -ENOMEM;
+	}
+	for (int c = 0; c < CLASSES; c++)
+		s->partial[c] = NONE;
+	s->empty = NONE;
+	(void)pthread_mutex_init(&s->lock, NULL);
+	(void)pthread_cond_init(&s->came_back, NULL);
+	*ret_slab = s;
+	return 0;
+}
+
+static int class_for(size_t data_bytes)
+{
+	int c = 0;
+
+	assert(data_bytes <= CHUNK_MAX_DATA_BYTES);
+	while (class_bytes[c] - CHUNK_HEADER_BYTES < data_bytes)
+		c++;
+	return c;
+}
+
+uint32_t slab_cost_bytes(size_t data_bytes)
+{
+	return class_bytes[class_for(data_bytes)];
+}
+
+uint32_t chunk_bytes(const struct chunk *c)
+{
+	return class_bytes[c->size_class];
+}
+
+uint32_t chunk_room(const struct chunk *c)
+{
+	return class_bytes[c->size_class] - CHUNK_HEADER_BYTES - c->used;
+}
+
+static void list_push(struct slab *s, uint32_t *head, uint32_t i)
+{
+	s->meta[i].prev = NONE;
+	s->meta[i].next = *head;
+	if (*head != NONE)
+		s->meta[*head].prev = i;
+	*head = i;
+}
+
+static void list_remove(struct slab *s, uint32_t *head, uint32_t i)
+{
+	struct slab_meta *m = &s->meta[i];
+
+	if (m->prev != NONE)
+		s->meta[m->prev].next = m->next;
+	else
+		*head = m->next;
+	if (m->next != NONE)
+		s->meta[m->next].prev = m->prev;
+}
+
+static uint32_t slab_of(const struct slab *s, const struct chunk *c)
+{
+	return (uint32_t)(((const uint8_t *)c - s->arena) / SLAB_BYTES);
+}
+
+static void count_taken(struct slab *s, int64_t bytes)
+{
+	uint64_t now = atomic_load_explicit(&s->taken_bytes, memory_order_relaxed);
+
+	atomic_store_explicit(&s->taken_bytes, now + (uint64_t)bytes, memory_order_relaxed);
+}
+
+/* A slab came to have no live chunk: any class may take it. */
+static void slab_emptied(struct slab *s, uint32_t i)
+{
+	struct slab_meta *m = &s->meta[i];
+
+	m->free = NULL;
+	m->fresh = 0;
+	m->resident = s->resident_empty < EMPTY_KEPT;
+	if (m->resident)
+		s->resident_empty++;
+	else
+		(void)madvise(s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
+	list_push(s, &s->empty, i);
+	count_taken(s, -(int64_t)SLAB_BYTES);
+}
+
+/* The owner's side of put: one chunk back where it was cut from. */
+static void chunk_back(struct slab *s, struct chunk *c)
+{
+	int cl = c->size_class;
+	uint32_t i = slab_of(s, c);
+	struct slab_meta *m;
+	bool was_full;
+
+	s->live_bytes -= class_bytes[cl];
+	if (cl == JUMBO) {
+		count_taken(s, -(int64_t)class_bytes[JUMBO]);
+		(void)munmap(c, class_bytes[JUMBO]); /* our own mapping: cannot fail */
+		return;
+	}
+	m = &s->meta[i];
+	was_full = m->free == NULL && m->fresh == SLAB_BYTES / class_bytes[cl];
+	c->next = m->free;
+	m->free = c;
+	if (--m->live == 0) {
+		if (!was_full)
+			list_remove(s, &s->partial[cl], i);
+		slab_emptied(s, i);
+	} else if (was_full) {
+		list_push(s, &s->partial[cl], i);
+	}
+}
+
+/* Takes in all that other threads have put. Returns whether there was any. */
+static bool drain_inbox(struct slab *s)
+{
+	struct chunk *c = atomic_exchange_explicit(&s->inbox, NULL, memory_order_acquire);
+	bool any = c != NULL;
+
+	while (c != NULL) {
+		struct chunk *next = c->next;
+
+		chunk_back(s, c);
+		c = next;
+	}
+	return any;
+}
+
+static uint32_t take_slab(struct slab *s, int cl)
+{
+	uint32_t i = s->empty;
+
+	if (atomic_load_explicit(&s->taken_bytes, memory_order_relaxed) + SLAB_BYTES > s->arena_bytes)
+		return NONE;
+	if (i != NONE) {
+		list_remove(s, &s->empty, i);
+		if (s->meta[i].resident)
+			s->resident_empty--;
+	} else {
+		/* Taken < budget, none empty: so some were never touched, jumbos apart. */
+		if (s->untouched == s->slabs)
+			return NONE;
+		i = s->untouched++;
+	}
+	s->meta[i] = (struct slab_meta){ .size_class = (uint8_t)cl };
+	list_push(s, &s->partial[cl], i);
+	count_taken(s, SLAB_BYTES);
+	return i;
+}
+
+static struct chunk *get_jumbo(struct slab *s)
+{
+	struct chunk *c;
+
+	if (atomic_load_explicit(&s->taken_bytes, memory_order_relaxed) + class_bytes[JUMBO] >
+	    s->arena_bytes)
+		return NULL;
+	c = mmap(NULL, class_bytes[JUMBO], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (c == MAP_FAILED)
+		return NULL;
+	count_taken(s, class_bytes[JUMBO]);
+	return c;
+}
+
+static struct chunk *get_class(struct slab *s, int cl)
+{
+	uint32_t i = s->partial[cl];
+	struct slab_meta *m;
+	struct chunk *c;
+
+	if (cl == JUMBO)
+		return get_jumbo(s);
+	if (i == NONE && (i = take_slab(s, cl)) == NONE)
+		return NULL;
+	m = &s->meta[i];
+	c = m->free;
+	if (c != NULL)
+		m->free = c->next;
+	else
+		c = (void *)(s->arena + (size_t)i * SLAB_BYTES + (size_t)m->fresh++ * class_bytes[cl]);
+	m->live++;
+	if (m->free == NULL && m->fresh == SLAB_BYTES / class_bytes[cl])
+		list_remove(s, &s->partial[cl], i);
+	return c;
+}
+
+int slab_get(struct slab *s, size_t data_bytes, struct chunk **ret_chunk)
+{
+	int cl = class_for(data_bytes);
+	struct chunk *c = get_class(s, cl);
+
+	if (c == NULL && drain_inbox(s))
+		c = get_class(s, cl);
+	if (c == NULL)
+		return -ENOMEM;
+	c->next = NULL;
+	c->used = 0;
+	c->size_class = (uint8_t)cl;
+	s->live_bytes += class_bytes[cl];
+	*ret_chunk = c;
+	return 0;
+}
+
+void slab_put(struct slab *s, struct chunk *chain)
+{
+	struct chunk *last = chain, *top;
+
+	if (chain == NULL)
+		return;
+	while (last->next != NULL)
+		last = last->next;
+	top = atomic_load_explicit(&s->inbox, memory_order_relaxed);
+	do {
+		last->next = top;
+	} while (!atomic_compare_exchange_weak_explicit(
+	    &s->inbox, &top, chain, memory_order_seq_cst, memory_order_relaxed));
+	/*
+	 * seq_cst on the push and on `waiting`: either the owner sees the chunk before it sleeps, or
+	 * we see that it waits. The lock closes the gap between its last look and its sleep.
+	 */
+	if (atomic_load_explicit(&s->waiting, memory_order_seq_cst)) {
+		(void)pthread_mutex_lock(&s->lock);
+		(void)pthread_cond_signal(&s->came_back);
+		(void)pthread_mutex_unlock(&s->lock);
+	}
+}
+
+void slab_wait(struct slab *s)
+{
+	if (drain_inbox(s))
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	atomic_store_explicit(&s->waiting, true, memory_order_seq_cst);
+	while (atomic_load_explicit(&s->inbox, memory_order_seq_cst) == NULL)
+		(void)pthread_cond_wait(&s->came_back, &s->lock);
+	atomic_store_explicit(&s->waiting, false, memory_order_relaxed);
+	(void)pthread_mutex_unlock(&s->lock);
+	(void)drain_inbox(s);
+}
+
+uint64_t slab_live_bytes(const struct slab *s)
+{
+	return s->live_bytes;
+}
+
+uint64_t slab_taken_bytes(const struct slab *s)
+{
+	return atomic_load_explicit(&s->taken_bytes, memory_order_relaxed);
+}
+
+/* Order the partial slabs of each class, fullest first, so that slab_compact fills from the top. */
+void slab_compact_begin(struct slab *s)
+{
+	for (int cl = 0; cl < JUMBO; cl++) {
+		uint32_t per_slab = SLAB_BYTES / class_bytes[cl];
+		uint32_t sorted = NONE;
+
+		/* Counting sort by `live`, emptiest pushed first. */
+		for (uint32_t live = 1; live <= per_slab && s->partial[cl] != NONE; live++) {
+			uint32_t i = s->partial[cl], next;
+
+			for (; i != NONE; i = next) {
+				next = s->meta[i].next;
+				if (s->meta[i].live != live)
+					continue;
+				list_remove(s, &s->partial[cl], i);
+				list_push(s, &sorted, i);
+			}
+		}
+		s->partial[cl] = sorted;
+	}
+}
+
+struct chunk *slab_compact(struct slab *s, struct chunk *c)
+{
+	int cl = c->size_class;
+	uint32_t target = s->partial[cl], own;
+	struct chunk *to;
+
+	if (cl == JUMBO || target == NONE)
+		return c;
+	own = slab_of(s, c);
+	if (target == own || s->meta[target].live < s->meta[own].live ||
+	    s->meta[own].live == SLAB_BYTES / class_bytes[cl])
+		return c;
+	to = get_class(s, cl); /* from the head of the list: cannot fail */
+	memcpy(to, c, CHUNK_HEADER_BYTES + c->used);
+	s->live_bytes += class_bytes[cl]; /* chunk_back takes it off again */
+	chunk_back(s, c);
+	return to;
+}
+
+void slab_free(struct slab *s)
+{
+	if (s == NULL)
+		return;
+	if (s->meta != NULL)
+		(void)drain_inbox(s);
+	if (s->arena != NULL)
+		(void)munmap(s->arena, s->arena_bytes); /* our own mapping */
+	free(s->meta);
+	free(s);
+}
