@@ -10,7 +10,7 @@ mono_t clk_mono(void)
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* fails only for a clock that does not exist */
-	return (mono_t){ (int64_t)ts.tv_sec * CLK_SECOND_NS + ts.tv_nsec };
+	return (mono_t){(int64_t)ts.tv_sec * CLK_SECOND_NS + ts.tv_nsec};
 }
 
 wall_t clk_wall(void)
@@ -18,7 +18,7 @@ wall_t clk_wall(void)
 	struct timespec ts;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts); /* as above */
-	return (wall_t){ (int64_t)ts.tv_sec * CLK_SECOND_NS + ts.tv_nsec };
+	return (wall_t){(int64_t)ts.tv_sec * CLK_SECOND_NS + ts.tv_nsec};
 }
 
 int32_t clk_day(int64_t ns)
@@ -72,7 +72,7 @@ char *clk_rfc3339(int64_t ns, char *buf)
 		rest += CLK_DAY_NS;
 	s = (int)(rest / CLK_SECOND_NS);
 	clk_day_date(day, &y, &m, &d);
-	(void)snprintf(buf, CLK_RFC3339_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d, s / 3600,
-	    s / 60 % 60, s % 60, (int)(rest % CLK_SECOND_NS));
+	(void)snprintf(buf, CLK_RFC3339_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%09dZ", y, m, d,
+	    s / 3600, s / 60 % 60, s % 60, (int)(rest % CLK_SECOND_NS));
 	return buf;
 }

@@ -78,6 +78,8 @@ int fileio_mkdirs(int dirfd, const char *path, unsigned mode)
 	char buf[PATH_MAX];
 	size_t len = strlen(path);
 
+	if (len == 0)
+		return -ENOENT; /* as mkdirat(2) */
 	if (len >= sizeof(buf))
 		return -ENAMETOOLONG;
 	memcpy(buf, path, len + 1);
@@ -102,7 +104,8 @@ int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+	fd =
+	    openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
 	if (fd < 0)
 		return -errno;
 	rv = fileio_write(fd, text, strlen(text));

@@ -41,7 +41,7 @@ static void emit(const char *buf, size_t len)
 	}
 }
 
-static const char *const level_words[] = { "error: ", "warning: ", "", "debug: " };
+static const char *const level_words[] = {"error: ", "warning: ", "", "debug: "};
 
 void log_write(enum log_level level, const char *component, const char *fmt, ...)
 {

@@ -19,19 +19,13 @@ struct unit {
 
 #define KI 1024ull
 
-static const struct unit size_units[] = {
-	{ "", 1 }, { "B", 1 },
-	{ "K", 1000 }, { "KB", 1000 }, { "KiB", KI },
-	{ "M", 1000000 }, { "MB", 1000000 }, { "MiB", KI * KI },
-	{ "G", 1000000000 }, { "GB", 1000000000 }, { "GiB", KI * KI * KI },
-	{ "T", 1000000000000 }, { "TB", 1000000000000 }, { "TiB", KI * KI * KI * KI },
-	{ NULL, 0 }
-};
+static const struct unit size_units[] = {{"", 1}, {"B", 1}, {"K", 1000}, {"KB", 1000}, {"KiB", KI},
+    {"M", 1000000}, {"MB", 1000000}, {"MiB", KI *KI}, {"G", 1000000000}, {"GB", 1000000000},
+    {"GiB", KI *KI *KI}, {"T", 1000000000000}, {"TB", 1000000000000}, {"TiB", KI *KI *KI *KI},
+    {NULL, 0}};
 
-static const struct unit time_units[] = {
-	{ "", 1000000000 }, { "ns", 1 }, { "us", 1000 }, { "ms", 1000000 }, { "s", 1000000000 },
-	{ "m", 60000000000 }, { "h", 3600000000000 }, { "d", 86400000000000 }, { NULL, 0 }
-};
+static const struct unit time_units[] = {{"", 1000000000}, {"ns", 1}, {"us", 1000}, {"ms", 1000000},
+    {"s", 1000000000}, {"m", 60000000000}, {"h", 3600000000000}, {"d", 86400000000000}, {NULL, 0}};
 
 static bool is_digit(char c)
 {
@@ -39,10 +33,11 @@ static bool is_digit(char c)
 }
 
 /*
- * Reads digits[.digits]; the value is *ret_whole + *ret_frac / *ret_scale. NULL: not a number. Beyond
- * 64 bits the whole part counts no further: it is out of every range, and must not wrap.
+ * Reads digits[.digits]; the value is *ret_whole + *ret_frac / *ret_scale. NULL: not a number.
+ * Beyond 64 bits the whole part counts no further: it is out of every range, and must not wrap.
  */
-static const char *read_decimal(const char *p, u128 *ret_whole, uint64_t *ret_frac, uint64_t *ret_scale)
+static const char *read_decimal(
+    const char *p, u128 *ret_whole, uint64_t *ret_frac, uint64_t *ret_scale)
 {
 	*ret_whole = 0;
 	*ret_frac = 0;
@@ -152,25 +147,27 @@ int parse_duration(const char *text, int64_t min_ns, int64_t max_ns, int64_t *re
 
 char *parse_size_text(uint64_t bytes, char *buf)
 {
-	static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
 	int i = 0;
 
 	while (i < 4 && bytes >= KI && bytes % KI == 0) {
 		bytes /= KI;
 		i++;
 	}
-	(void)snprintf(buf, PARSE_TEXT_SIZE, "%llu%s", (unsigned long long)bytes, i ? names[i] : "");
+	(void)snprintf(
+	    buf, PARSE_TEXT_SIZE, "%llu%s", (unsigned long long)bytes, i ? names[i] : "");
 	return buf;
 }
 
 char *parse_duration_text(int64_t ns, char *buf)
 {
-	static const struct unit order[] = { { "d", 86400000000000 }, { "h", 3600000000000 },
-		{ "m", 60000000000 }, { "s", 1000000000 }, { "ms", 1000000 }, { "us", 1000 }, { "ns", 1 } };
+	static const struct unit order[] = {{"d", 86400000000000}, {"h", 3600000000000},
+	    {"m", 60000000000}, {"s", 1000000000}, {"ms", 1000000}, {"us", 1000}, {"ns", 1}};
 	const struct unit *u = order;
 
 	while (ns % (int64_t)u->factor != 0 || (ns == 0 && u->factor != 1000000000))
 		u++;
-	(void)snprintf(buf, PARSE_TEXT_SIZE, "%lld%s", (long long)(ns / (int64_t)u->factor), u->name);
+	(void)snprintf(
+	    buf, PARSE_TEXT_SIZE, "%lld%s", (long long)(ns / (int64_t)u->factor), u->name);
 	return buf;
 }

@@ -13,7 +13,8 @@
  * parse_number - decimal digits, nothing else.
  * parse_size - a number, whole or decimal, and optionally a unit: B, K M G T (and KB MB GB TB) are
  *     powers of 1000, KiB MiB GiB TiB powers of 1024; bytes without one.
- * parse_duration - a number and a unit, ns us ms s m h d, or several ("1h30m"); seconds without one.
+ * parse_duration - a number and a unit, ns us ms s m h d, or several ("1h30m"); seconds without
+ * one.
  *
  * Takes:    text; min and max, both legal.
  * Returns:  0; -EINVAL not such a value; -ERANGE outside [min, max].

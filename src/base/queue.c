@@ -19,7 +19,7 @@ struct queue {
 	pthread_mutex_t lock;
 	pthread_cond_t not_empty;
 	pthread_cond_t not_full;
-	size_t head;	/* next to take */
+	size_t head; /* next to take */
 	size_t count;
 	bool closed;
 	unsigned char *ring;
@@ -86,7 +86,8 @@ int queue_try_put(struct queue *q, const void *item)
 /* Waits for an item; returns 0, or why there will be none. */
 static int wait_item(struct queue *q, long long deadline_ns)
 {
-	struct timespec ts = { .tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000 };
+	struct timespec ts = {
+	    .tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
 
 	while (q->count == 0) {
 		if (q->closed)
@@ -94,7 +95,7 @@ static int wait_item(struct queue *q, long long deadline_ns)
 		if (deadline_ns < 0)
 			(void)pthread_cond_wait(&q->not_empty, &q->lock);
 		else if (pthread_cond_timedwait(&q->not_empty, &q->lock, &ts) == ETIMEDOUT &&
-		    q->count == 0)
+			 q->count == 0)
 			return q->closed ? -EPIPE : -ETIMEDOUT;
 	}
 	return 0;
@@ -112,7 +113,8 @@ int queue_get(struct queue *q, void *ret_items, size_t max, long long deadline_n
 		bool was_full = q->count == q->capacity;
 
 		for (; n < max && q->count > 0; n++, q->count--) {
-			memcpy(to + n * q->item_bytes, q->ring + q->head * q->item_bytes, q->item_bytes);
+			memcpy(to + n * q->item_bytes, q->ring + q->head * q->item_bytes,
+			    q->item_bytes);
 			q->head = (q->head + 1) % q->capacity;
 		}
 		if (was_full)

@@ -14,8 +14,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Chunk sizes, header included. 192 holds a SYN with all its options, 64 KiB a whole gzip member. */
-static const uint32_t class_bytes[] = { 128, 192, 512, 2048, 8192, 32768, 65536, 5 * SLAB_BYTES };
+/* Chunk sizes, header included. 192 holds a SYN with all its options, 64 KiB a whole gzip member.
+ */
+static const uint32_t class_bytes[] = {128, 192, 512, 2048, 8192, 32768, 65536, 5 * SLAB_BYTES};
 
 enum { CLASSES = sizeof(class_bytes) / sizeof(class_bytes[0]), JUMBO = CLASSES - 1 };
 
@@ -25,12 +26,13 @@ enum { CLASSES = sizeof(class_bytes) / sizeof(class_bytes[0]), JUMBO = CLASSES -
 #define NONE UINT32_MAX
 
 struct slab_meta {
-	uint32_t prev, next;	/* in the list of its state; NONE ends */
-	uint16_t live;		/* chunks that are out */
-	uint16_t fresh;		/* chunks cut so far: those above were never used */
+	uint32_t prev, next; /* in the list of its state; NONE ends */
+	uint16_t live;       /* chunks that are out */
+	uint16_t fresh;      /* chunks cut so far: those above were never used */
 	uint8_t size_class;
-	bool resident;		/* an empty slab whose pages were not given back */
-	struct chunk *free;	/* chunks that came back */
+	bool resident;      /* an empty slab whose pages were not given back */
+	bool keep;          /* compaction fills it, and empties those without */
+	struct chunk *free; /* chunks that came back */
 };
 
 struct slab {
@@ -41,12 +43,12 @@ struct slab {
 	struct slab_meta *meta;
 
 	/* owned by the owner thread */
-	uint32_t partial[CLASSES];	/* slabs with a free chunk, per class */
-	uint32_t empty;			/* list of empty slabs */
-	uint32_t untouched;		/* slabs from here on were never taken */
+	uint32_t partial[CLASSES]; /* slabs with a free chunk, per class */
+	uint32_t empty;            /* list of empty slabs */
+	uint32_t untouched;        /* slabs from here on were never taken */
 	uint32_t resident_empty;
 	uint64_t live_bytes;
-	_Atomic uint64_t taken_bytes;	/* written by the owner, read by any */
+	_Atomic uint64_t taken_bytes; /* written by the owner, read by any */
 
 	/* any thread pushes, the owner takes all */
 	_Atomic(struct chunk *) inbox;
@@ -66,7 +68,8 @@ int slab_new(uint64_t max_bytes, struct slab **ret_slab)
 	assert(max_bytes >= SLAB_MIN_BYTES);
 	if (s == NULL)
 		return -ENOMEM;
-	s->slabs = (uint32_t)(max_bytes / SLAB_BYTES < NONE - 1 ? max_bytes / SLAB_BYTES : NONE - 1);
+	s->slabs =
+	    (uint32_t)(max_bytes / SLAB_BYTES < NONE - 1 ? max_bytes / SLAB_BYTES : NONE - 1);
 	s->arena_bytes = (size_t)s->slabs * SLAB_BYTES;
 	s->arena = mmap(NULL, s->arena_bytes, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -155,7 +158,8 @@ static void slab_emptied(struct slab *s, uint32_t i)
 	if (m->resident)
 		s->resident_empty++;
 	else
-		(void)madvise(s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
+		(void)madvise(
+		    s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
 	list_push(s, &s->empty, i);
 	count_taken(s, -(int64_t)SLAB_BYTES);
 }
@@ -206,7 +210,8 @@ static uint32_t take_slab(struct slab *s, int cl)
 {
 	uint32_t i = s->empty;
 
-	if (atomic_load_explicit(&s->taken_bytes, memory_order_relaxed) + SLAB_BYTES > s->arena_bytes)
+	if (atomic_load_explicit(&s->taken_bytes, memory_order_relaxed) + SLAB_BYTES >
+	    s->arena_bytes)
 		return NONE;
 	if (i != NONE) {
 		list_remove(s, &s->empty, i);
@@ -218,7 +223,7 @@ static uint32_t take_slab(struct slab *s, int cl)
 			return NONE;
 		i = s->untouched++;
 	}
-	s->meta[i] = (struct slab_meta){ .size_class = (uint8_t)cl };
+	s->meta[i] = (struct slab_meta){.size_class = (uint8_t)cl};
 	list_push(s, &s->partial[cl], i);
 	count_taken(s, SLAB_BYTES);
 	return i;
@@ -231,7 +236,8 @@ static struct chunk *get_jumbo(struct slab *s)
 	if (atomic_load_explicit(&s->taken_bytes, memory_order_relaxed) + class_bytes[JUMBO] >
 	    s->arena_bytes)
 		return NULL;
-	c = mmap(NULL, class_bytes[JUMBO], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	c = mmap(
+	    NULL, class_bytes[JUMBO], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c == MAP_FAILED)
 		return NULL;
 	count_taken(s, class_bytes[JUMBO]);
@@ -253,7 +259,8 @@ static struct chunk *get_class(struct slab *s, int cl)
 	if (c != NULL)
 		m->free = c->next;
 	else
-		c = (void *)(s->arena + (size_t)i * SLAB_BYTES + (size_t)m->fresh++ * class_bytes[cl]);
+		c = (void *)(s->arena + (size_t)i * SLAB_BYTES +
+			     (size_t)m->fresh++ * class_bytes[cl]);
 	m->live++;
 	if (m->free == NULL && m->fresh == SLAB_BYTES / class_bytes[cl])
 		list_remove(s, &s->partial[cl], i);
@@ -291,8 +298,8 @@ void slab_put(struct slab *s, struct chunk *chain)
 	} while (!atomic_compare_exchange_weak_explicit(
 	    &s->inbox, &top, chain, memory_order_seq_cst, memory_order_relaxed));
 	/*
-	 * seq_cst on the push and on `waiting`: either the owner sees the chunk before it sleeps, or
-	 * we see that it waits. The lock closes the gap between its last look and its sleep.
+	 * seq_cst on the push and on `waiting`: either the owner sees the chunk before it sleeps,
+	 * or we see that it waits. The lock closes the gap between its last look and its sleep.
 	 */
 	if (atomic_load_explicit(&s->waiting, memory_order_seq_cst)) {
 		(void)pthread_mutex_lock(&s->lock);
@@ -324,12 +331,17 @@ uint64_t slab_taken_bytes(const struct slab *s)
 	return atomic_load_explicit(&s->taken_bytes, memory_order_relaxed);
 }
 
-/* Order the partial slabs of each class, fullest first, so that slab_compact fills from the top. */
+/*
+ * Order the partial slabs of each class, fullest first, so that slab_compact fills from the top,
+ * and keep as many from there on as have room for all chunks. Which ones is settled before any
+ * chunk moves: the order in which chunks are offered then makes no difference.
+ */
 void slab_compact_begin(struct slab *s)
 {
 	for (int cl = 0; cl < JUMBO; cl++) {
 		uint32_t per_slab = SLAB_BYTES / class_bytes[cl];
 		uint32_t sorted = NONE;
+		uint64_t chunks = 0, room = 0;
 
 		/* Counting sort by `live`, emptiest pushed first. */
 		for (uint32_t live = 1; live <= per_slab && s->partial[cl] != NONE; live++) {
@@ -341,9 +353,14 @@ void slab_compact_begin(struct slab *s)
 					continue;
 				list_remove(s, &s->partial[cl], i);
 				list_push(s, &sorted, i);
+				chunks += live;
 			}
 		}
 		s->partial[cl] = sorted;
+		for (uint32_t i = sorted; i != NONE; i = s->meta[i].next) {
+			s->meta[i].keep = room < chunks;
+			room += per_slab;
+		}
 	}
 }
 
@@ -356,8 +373,8 @@ struct chunk *slab_compact(struct slab *s, struct chunk *c)
 	if (cl == JUMBO || target == NONE)
 		return c;
 	own = slab_of(s, c);
-	if (target == own || s->meta[target].live < s->meta[own].live ||
-	    s->meta[own].live == SLAB_BYTES / class_bytes[cl])
+	if (s->meta[own].keep || s->meta[own].live == SLAB_BYTES / class_bytes[cl] ||
+	    !s->meta[target].keep)
 		return c;
 	to = get_class(s, cl); /* from the head of the list: cannot fail */
 	memcpy(to, c, CHUNK_HEADER_BYTES + c->used);

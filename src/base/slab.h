@@ -18,16 +18,17 @@
 struct slab;
 
 struct chunk {
-	struct chunk *next;	/* the owner's chain; NULL ends it */
-	uint32_t used;		/* bytes of data[] in use */
-	uint8_t size_class;	/* private to slab.c */
+	struct chunk *next; /* the owner's chain; NULL ends it */
+	uint32_t used;      /* bytes of data[] in use */
+	uint8_t size_class; /* private to slab.c */
 	uint8_t pad[3];
 	uint8_t data[];
 };
 
-#define CHUNK_HEADER_BYTES	16u
-#define CHUNK_MAX_DATA_BYTES	(262144u + 16u)			/* one record of an offloaded super-packet */
-#define CHUNK_MAX_PLAIN_BYTES	(SLAB_BYTES - CHUNK_HEADER_BYTES)	/* the largest ordinary chunk's data */
+#define CHUNK_HEADER_BYTES   16u
+#define CHUNK_MAX_DATA_BYTES (262144u + 16u) /* one record of an offloaded super-packet */
+#define CHUNK_MAX_PLAIN_BYTES \
+	(SLAB_BYTES - CHUNK_HEADER_BYTES) /* the largest ordinary chunk's data */
 
 /*
  * slab_new - a budget of max_bytes, rounded down to whole slabs. Memory is touched as it is used.
@@ -61,7 +62,8 @@ void slab_put(struct slab *s, struct chunk *chain);
  */
 void slab_wait(struct slab *s);
 
-/* chunk_bytes - what a chunk costs; chunk_room - bytes of data[] still free. Threads: its holder. */
+/* chunk_bytes - what a chunk costs; chunk_room - bytes of data[] still free. Threads: its holder.
+ */
 uint32_t chunk_bytes(const struct chunk *c);
 uint32_t chunk_room(const struct chunk *c);
 
