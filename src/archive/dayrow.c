@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See dayrow.h. */
+#include "archive/dayrow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <uuid/uuid.h>
+
+bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
+{
+	char again[UUID_STR_LEN];
+
+	if (strlen(text) != UUID_STR_LEN - 1 || uuid_parse(text, bytes) != 0)
+		return false;
+	uuid_unparse_lower(bytes, again);
+	return strcmp(again, text) == 0;
+}
+
+static void addr_bytes(const struct flowkey *k, enum side side, uint8_t out[16])
+{
+	if (k->family == 6) {
+		memcpy(out, k->addr[side], 16);
+		return;
+	}
+	memset(out, 0, 10);
+	out[10] = out[11] = 0xff;
+	memcpy(out + 12, k->addr[side], 4);
+}
+
+/* Binds values from left to right. */
+struct binder {
+	sqlite3_stmt *st;
+	int at, rc;
+};
+
+static void bind_int(struct binder *b, uint64_t v)
+{
+	b->rc |= sqlite3_bind_int64(b->st, b->at++, (sqlite3_int64)v);
+}
+
+static void bind_blob(struct binder *b, const uint8_t bytes[16])
+{
+	b->rc |= sqlite3_bind_blob(b->st, b->at++, bytes, 16, SQLITE_TRANSIENT);
+}
+
+/* The text outlives the statement's step: it is the caller's, or a constant. */
+static void bind_text(struct binder *b, const char *text)
+{
+	b->rc |= text[0] ? sqlite3_bind_text(b->st, b->at, text, -1, SQLITE_STATIC)
+			 : sqlite3_bind_null(b->st, b->at);
+	b->at++;
+}
+
+static void bind_ends(struct binder *b, const struct record *r)
+{
+	enum side sides[2] = {r->client, !r->client};
+	uint8_t bytes[16];
+
+	for (int i = 0; i < 2; i++) {
+		addr_bytes(&r->key, sides[i], bytes);
+		bind_blob(b, bytes);
+		bind_int(b, r->key.port[sides[i]]);
+	}
+}
+
+int dayrow_bind(sqlite3_stmt *st, const struct record *r)
+{
+	const struct tally *t = &r->tally;
+	struct binder b = {st, 1, SQLITE_OK};
+	enum side c = r->client, s = !c;
+	uint8_t bytes[16];
+
+	if (dayrow_uuid_bytes(r->uuid, bytes))
+		bind_blob(&b, bytes);
+	else
+		bind_text(&b, r->uuid);
+	bind_int(&b, r->part);
+	bind_int(&b, r->key.proto);
+	bind_int(&b, r->key.linktype);
+	bind_int(&b, t->vlan);
+	bind_ends(&b, r);
+	bind_int(&b, (uint64_t)t->first_ns);
+	bind_int(&b, (uint64_t)t->last_ns);
+	bind_int(&b, t->pkts[c]);
+	bind_int(&b, t->bytes[c]);
+	bind_int(&b, t->pkts[s]);
+	bind_int(&b, t->bytes[s]);
+	bind_int(&b, t->captured_bytes);
+	bind_int(&b, t->truncated_pkts);
+	bind_int(&b, t->tcp_flags[c]);
+	bind_int(&b, t->tcp_flags[s]);
+	bind_text(&b, record_end_reason_name(r->end_reason));
+	bind_text(&b, record_uuid_source_name(r->uuid_source));
+	bind_text(&b, r->interface);
+	bind_int(&b, r->snaplen);
+	bind_int(&b, r->lost_pkts);
+	bind_int(&b, r->cut_duration_pkts);
+	bind_int(&b, r->cut_bytes_pkts);
+	bind_int(&b, (uint64_t)r->key.vlan[0] << 12 | r->key.vlan[1]);
+	bind_int(&b, r->length);
+	return b.rc == SQLITE_OK ? 0 : -ENOMEM; /* the only way for a bind to fail */
+}
+
+/* Reads columns from left to right; whatever is not as we write it makes the row bad. */
+struct reader {
+	sqlite3_stmt *st;
+	int at;
+	bool bad;
+};
+
+static uint64_t read_int(struct reader *d, uint64_t max)
+{
+	int64_t v = sqlite3_column_int64(d->st, d->at++);
+
+	if (v < 0 || (uint64_t)v > max)
+		d->bad = true;
+	return (uint64_t)v;
+}
+
+static const char *read_text(struct reader *d)
+{
+	const char *t = (const char *)sqlite3_column_text(d->st, d->at++);
+
+	return t != NULL ? t : "";
+}
+
+static void read_uuid(struct reader *d, char *ret_uuid)
+{
+	if (sqlite3_column_type(d->st, d->at) == SQLITE_BLOB &&
+	    sqlite3_column_bytes(d->st, d->at) == 16) {
+		uuid_unparse_lower(sqlite3_column_blob(d->st, d->at++), ret_uuid);
+		return;
+	}
+	(void)snprintf(ret_uuid, LAYOUT_UUID_SIZE, "%s", read_text(d));
+	if (!layout_uuid_valid(ret_uuid))
+		d->bad = true;
+}
+
+static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+struct end {
+	uint8_t addr[16];
+	uint8_t family;
+	uint16_t port;
+};
+
+static void read_end(struct reader *d, struct end *ret_end)
+{
+	const uint8_t *blob = sqlite3_column_blob(d->st, d->at);
+	int len = sqlite3_column_bytes(d->st, d->at++);
+
+	memset(ret_end, 0, sizeof(*ret_end));
+	if (len != 16)
+		d->bad = true;
+	else if (memcmp(blob, mapped, sizeof(mapped)) == 0)
+		memcpy(ret_end->addr, blob + 12, 4);
+	else
+		memcpy(ret_end->addr, blob, 16);
+	ret_end->family = len == 16 && memcmp(blob, mapped, sizeof(mapped)) == 0 ? 4 : 6;
+	ret_end->port = (uint16_t)read_int(d, UINT16_MAX);
+}
+
+/* Puts client and server back to the low and the high side of a key. */
+static void read_ends(struct reader *d, struct record *r)
+{
+	struct end client, server;
+	int order;
+
+	read_end(d, &client);
+	read_end(d, &server);
+	if (client.family != server.family)
+		d->bad = true;
+	order = memcmp(client.addr, server.addr, sizeof(client.addr));
+	if (order == 0)
+		order = (int)client.port - (int)server.port;
+	r->client = order <= 0 ? SIDE_LOW : SIDE_HIGH;
+	memcpy(r->key.addr[r->client], client.addr, sizeof(client.addr));
+	memcpy(r->key.addr[!r->client], server.addr, sizeof(server.addr));
+	r->key.port[r->client] = client.port;
+	r->key.port[!r->client] = server.port;
+	r->key.family = client.family;
+}
+
+static void read_counts(struct reader *d, struct record *r)
+{
+	struct tally *t = &r->tally;
+	enum side c = r->client, s = !c;
+
+	t->first_ns = sqlite3_column_int64(d->st, d->at++);
+	t->last_ns = sqlite3_column_int64(d->st, d->at++);
+	t->pkts[c] = read_int(d, INT64_MAX);
+	t->bytes[c] = read_int(d, INT64_MAX);
+	t->pkts[s] = read_int(d, INT64_MAX);
+	t->bytes[s] = read_int(d, INT64_MAX);
+	t->captured_bytes = read_int(d, INT64_MAX);
+	t->truncated_pkts = read_int(d, INT64_MAX);
+	t->tcp_flags[c] = (uint8_t)read_int(d, UINT8_MAX);
+	t->tcp_flags[s] = (uint8_t)read_int(d, UINT8_MAX);
+}
+
+int dayrow_read(sqlite3_stmt *st, struct record *r)
+{
+	struct reader d = {st, 0, false};
+	uint64_t vlan_key;
+
+	memset(r, 0, sizeof(*r));
+	read_uuid(&d, r->uuid);
+	r->part = (uint32_t)read_int(&d, UINT32_MAX);
+	r->key.proto = (uint8_t)read_int(&d, UINT8_MAX);
+	r->key.linktype = (uint32_t)read_int(&d, UINT32_MAX);
+	r->tally.vlan = (uint16_t)read_int(&d, 4095);
+	read_ends(&d, r);
+	read_counts(&d, r);
+	if (record_end_reason(read_text(&d), &r->end_reason) != 0)
+		d.bad = true;
+	if (record_uuid_source(read_text(&d), &r->uuid_source) != 0)
+		d.bad = true;
+	(void)snprintf(r->interface, sizeof(r->interface), "%s", read_text(&d));
+	r->snaplen = (uint32_t)read_int(&d, PACKET_MAX_CAPLEN);
+	r->lost_pkts = read_int(&d, INT64_MAX);
+	r->cut_duration_pkts = read_int(&d, INT64_MAX);
+	r->cut_bytes_pkts = read_int(&d, INT64_MAX);
+	vlan_key = read_int(&d, 0xffffff);
+	r->key.vlan[0] = (uint16_t)(vlan_key >> 12);
+	r->key.vlan[1] = (uint16_t)(vlan_key & 0xfff);
+	r->length = read_int(&d, INT64_MAX);
+	return d.bad ? -EBADMSG : 0;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Names in an archive, and nothing but names:
+ *
+ *     YYYY/MM/DD/UUID.pcap.gz      the first part of a flow, in the UTC day of its first packet
+ *     YYYY/MM/DD/UUID~N.pcap.gz    its N-th further part, N from 1
+ *     YYYY/MM/DD/flows.sqlite      the index of that day
+ *
+ * Threads:  any; pure.
+ */
+#ifndef ARCHIVE_LAYOUT_H
+#define ARCHIVE_LAYOUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define LAYOUT_UUID_MAX  128
+#define LAYOUT_UUID_SIZE (LAYOUT_UUID_MAX + 1)
+#define LAYOUT_NAME_SIZE (LAYOUT_UUID_SIZE + 24)
+#define LAYOUT_DAY_SIZE  16
+#define LAYOUT_INDEX     "flows.sqlite"
+#define LAYOUT_SUFFIX    ".pcap.gz"
+
+/* layout_uuid_valid - 1..128 characters of [A-Za-z0-9._-], the first of them not '.'. */
+bool layout_uuid_valid(const char *text);
+
+/* layout_prefix_valid - could a UUID begin like this? The same, but also empty is refused. */
+bool layout_prefix_valid(const char *text);
+
+/* layout_file_name - the name of a part's file. buf has LAYOUT_NAME_SIZE bytes; returns buf. */
+char *layout_file_name(const char *uuid, uint32_t part, char *buf);
+
+/*
+ * layout_parse_file_name - the inverse.
+ *
+ * Takes:    name of any content; ret_uuid with LAYOUT_UUID_SIZE bytes.
+ * Returns:  true, if it is the name that layout_file_name makes of what it returns.
+ */
+bool layout_parse_file_name(const char *name, char *ret_uuid, uint32_t *ret_part);
+
+/* layout_day_path - "2026/01/02". buf has LAYOUT_DAY_SIZE bytes; returns buf. */
+char *layout_day_path(int32_t day, char *buf);
+
+/* layout_parse_day_path - the inverse. Returns: true if it is such a path of a day that exists. */
+bool layout_parse_day_path(const char *path, int32_t *ret_day);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * See record.h. Writing is ours, as it happens for every flow; reading is jansson's.
+ */
+#include "archive/record.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const end_names[END_REASONS] = {
+    "fin", "rst", "idle", "reused", "evicted", "eof", "stop", "crash"};
+static const char *const source_names[] = {"generated", "event"};
+
+static int word_index(const char *const *words, int count, const char *name)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(words[i], name) == 0)
+			return i;
+	return -EINVAL;
+}
+
+const char *record_end_reason_name(enum end_reason r)
+{
+	return end_names[r];
+}
+
+int record_end_reason(const char *name, enum end_reason *ret_reason)
+{
+	int i = word_index(end_names, END_REASONS, name);
+
+	if (i < 0)
+		return i;
+	*ret_reason = (enum end_reason)i;
+	return 0;
+}
+
+const char *record_uuid_source_name(enum uuid_source s)
+{
+	return source_names[s];
+}
+
+int record_uuid_source(const char *name, enum uuid_source *ret_source)
+{
+	int i = word_index(source_names, 2, name);
+
+	if (i < 0)
+		return i;
+	*ret_source = (enum uuid_source)i;
+	return 0;
+}
+
+struct out {
+	char *buf;
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct out *o, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(o->buf + o->len, RECORD_JSON_MAX - o->len, fmt, ap);
+	va_end(ap);
+	assert(n >= 0 && (size_t)n < RECORD_JSON_MAX - o->len);
+	o->len += (size_t)n;
+}
+
+static void put_count(struct out *o, const char *name, uint64_t n)
+{
+	if (n != 0)
+		put(o, ",\"%s\":%" PRIu64, name, n);
+}
+
+/* An interface name comes from the input: whatever is not plain ASCII is escaped. */
+static void put_string(struct out *o, const char *name, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	put(o, ",\"%s\":\"", name);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+			put(o, "\\u%04x", c);
+		else
+			put(o, "%c", c);
+	}
+	put(o, "\"");
+}
+
+/*
+ * Can the packets of the file tell who the client is? Of a first part they can: it begins as the
+ * flow began. A later part begins in the middle.
+ */
+static bool client_needed(const struct record *r)
+{
+	return r->part > 0;
+}
+
+size_t record_format(const struct record *r, char *buf)
+{
+	const struct tally *t = &r->tally;
+	struct out o = {buf, 0};
+
+	put(&o, "{\"v\":%d,\"uuid\":\"%s\"", RECORD_VERSION, r->uuid);
+	if (r->uuid_source != UUID_GENERATED)
+		put(&o, ",\"uuid_source\":\"%s\"", source_names[r->uuid_source]);
+	put(&o, ",\"end_reason\":\"%s\",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64,
+	    end_names[r->end_reason], t->pkts[0] + t->pkts[1], t->bytes[0] + t->bytes[1]);
+	if (t->captured_bytes != t->bytes[0] + t->bytes[1])
+		put(&o, ",\"captured_bytes\":%" PRIu64, t->captured_bytes);
+	put(&o, ",\"first_ns\":%" PRId64 ",\"last_ns\":%" PRId64, t->first_ns, t->last_ns);
+	if (client_needed(r))
+		put(&o, ",\"client\":\"%s\"", r->client == SIDE_LOW ? "low" : "high");
+	if (r->key.vlan[0] != 0)
+		put(&o, ",\"vlan_key\":[%u,%u]", r->key.vlan[0], r->key.vlan[1]);
+	put_count(&o, "lost_packets", r->lost_pkts);
+	put_count(&o, "cut_duration", r->cut_duration_pkts);
+	put_count(&o, "cut_bytes", r->cut_bytes_pkts);
+	if (r->snaplen != PACKET_MAX_CAPLEN)
+		put(&o, ",\"snaplen\":%" PRIu32, r->snaplen);
+	put_string(&o, "interface", r->interface);
+	put(&o, "}\n");
+	return o.len;
+}
+
+static int get_count(const json_t *obj, const char *name, uint64_t *ret_count)
+{
+	const json_t *v = json_object_get(obj, name);
+
+	if (v == NULL)
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return -EBADMSG;
+	*ret_count = (uint64_t)json_integer_value(v);
+	return 0;
+}
+
+static int get_time(const json_t *obj, const char *name, int64_t *ret_ns)
+{
+	const json_t *v = json_object_get(obj, name);
+
+	if (!json_is_integer(v))
+		return -EBADMSG;
+	*ret_ns = json_integer_value(v);
+	return 0;
+}
+
+/*
+ * The inverse of put_string: U+0080 to U+00FF, which are two bytes of UTF-8, stand for the bytes
+ * that they number.
+ */
+static void get_string(const char *text, char *buf, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = 0;
+
+	for (; *p && n + 1 < size; p++) {
+		bool two = (*p == 0xc2 || *p == 0xc3) && (p[1] & 0xc0) == 0x80;
+
+		buf[n++] = (char)(two ? *p << 6 | (p[1] & 0x3f) : *p);
+		p += two;
+	}
+	buf[n] = '\0';
+}
+
+/* Texts that we made ourselves, or a copy of the interface's name. */
+static int get_words(const json_t *obj, struct record *r, int *ret_has_client)
+{
+	const char *uuid = json_string_value(json_object_get(obj, "uuid"));
+	const char *end = json_string_value(json_object_get(obj, "end_reason"));
+	const char *source = json_string_value(json_object_get(obj, "uuid_source"));
+	const char *client = json_string_value(json_object_get(obj, "client"));
+	const char *interface = json_string_value(json_object_get(obj, "interface"));
+
+	if (uuid == NULL || !layout_uuid_valid(uuid) || end == NULL ||
+	    record_end_reason(end, &r->end_reason) != 0 ||
+	    (source != NULL && record_uuid_source(source, &r->uuid_source) != 0) ||
+	    (client != NULL && strcmp(client, "low") != 0 && strcmp(client, "high") != 0))
+		return -EBADMSG;
+	(void)snprintf(r->uuid, sizeof(r->uuid), "%s", uuid);
+	get_string(interface != NULL ? interface : "", r->interface, sizeof(r->interface));
+	r->client = client != NULL && strcmp(client, "high") == 0 ? SIDE_HIGH : SIDE_LOW;
+	*ret_has_client = client != NULL;
+	return 0;
+}
+
+static int get_vlan_key(const json_t *obj, struct record *r)
+{
+	const json_t *v = json_object_get(obj, "vlan_key");
+
+	for (size_t i = 0; v != NULL && i < 2; i++) {
+		json_int_t id = json_integer_value(json_array_get(v, i));
+
+		if (id < 0 || id > 4095)
+			return -EBADMSG;
+		r->key.vlan[i] = (uint16_t)id;
+	}
+	return 0;
+}
+
+static int get_counts(const json_t *obj, struct record *r)
+{
+	struct tally *t = &r->tally;
+	uint64_t snaplen = PACKET_MAX_CAPLEN;
+	int rv = 0;
+
+	rv |= get_count(obj, "packets", &t->pkts[SIDE_LOW]);
+	rv |= get_count(obj, "bytes", &t->bytes[SIDE_LOW]);
+	t->captured_bytes = t->bytes[SIDE_LOW];
+	rv |= get_count(obj, "captured_bytes", &t->captured_bytes);
+	rv |= get_time(obj, "first_ns", &t->first_ns);
+	rv |= get_time(obj, "last_ns", &t->last_ns);
+	rv |= get_count(obj, "lost_packets", &r->lost_pkts);
+	rv |= get_count(obj, "cut_duration", &r->cut_duration_pkts);
+	rv |= get_count(obj, "cut_bytes", &r->cut_bytes_pkts);
+	rv |= get_count(obj, "snaplen", &snaplen);
+	rv |= get_vlan_key(obj, r);
+	r->snaplen = (uint32_t)snaplen;
+	return rv != 0 || snaplen > PACKET_MAX_CAPLEN ? -EBADMSG : 0;
+}
+
+int record_parse(const char *text, size_t len, struct record *ret_record, int *ret_has_client)
+{
+	json_t *obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	json_int_t version = json_integer_value(json_object_get(obj, "v"));
+	struct record r = {0};
+	int rv = -EBADMSG;
+
+	if (json_is_object(obj) && version == RECORD_VERSION) {
+		rv = get_words(obj, &r, ret_has_client);
+		if (rv == 0)
+			rv = get_counts(obj, &r);
+	} else if (json_is_object(obj) && version > RECORD_VERSION) {
+		rv = -ENOTSUP;
+	}
+	json_decref(obj);
+	if (rv == 0)
+		*ret_record = r;
+	return rv;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * All that is known of one part of a flow: what its packets add up to, and what they cannot tell
+ * (UUID, end reason, losses, policy, interface). The index holds it as a row; the last member of
+ * the flow file holds what the packets cannot tell, and the sums that prove them whole, as JSON.
+ */
+#ifndef ARCHIVE_RECORD_H
+#define ARCHIVE_RECORD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "archive/layout.h"
+#include "packet/flowkey.h"
+#include "packet/packet.h"
+#include "packet/tally.h"
+
+#define RECORD_VERSION        1
+#define RECORD_ID             "FK" /* the gzip subfield that holds a record */
+#define RECORD_INTERFACE_SIZE 64
+#define RECORD_JSON_MAX       1024 /* bytes that record_format may need */
+
+enum end_reason {
+	END_FIN,     /* FIN from both sides, then silence */
+	END_RST,     /* RST, then silence */
+	END_IDLE,    /* two ticks without a packet */
+	END_REUSED,  /* a new connection took the tuple */
+	END_EVICTED, /* closed early to stay within --max-flows */
+	END_EOF,     /* the input ended */
+	END_STOP,    /* the capture was stopped */
+	END_CRASH,   /* found unfinished after a kill */
+	END_REASONS
+};
+
+enum uuid_source { UUID_GENERATED, UUID_EVENT };
+
+struct record {
+	struct flowkey key;
+	struct tally tally;
+	enum side client;
+	enum end_reason end_reason;
+	enum uuid_source uuid_source;
+	char uuid[LAYOUT_UUID_SIZE];
+	char interface[RECORD_INTERFACE_SIZE]; /* of the flow's first packet; "" unknown */
+	uint32_t part;
+	uint32_t snaplen;           /* the limit that was applied; PACKET_MAX_CAPLEN: none */
+	uint64_t lost_pkts;         /* packets of this part that we dropped */
+	uint64_t cut_duration_pkts; /* packets skipped by --max-duration */
+	uint64_t cut_bytes_pkts;    /* packets skipped by --max-bytes */
+	int32_t day;                /* where it lies: UTC day of the first packet */
+	uint64_t length;            /* bytes of the flow file */
+};
+
+/* record_end_reason_name - "fin". record_end_reason - the inverse; -EINVAL. */
+const char *record_end_reason_name(enum end_reason r);
+int record_end_reason(const char *name, enum end_reason *ret_reason);
+
+/* record_uuid_source_name - "generated", "event". record_uuid_source - the inverse; -EINVAL. */
+const char *record_uuid_source_name(enum uuid_source s);
+int record_uuid_source(const char *name, enum uuid_source *ret_source);
+
+/*
+ * record_format - the JSON line of a record, defaults left out.
+ *
+ * Takes:    r; buf of RECORD_JSON_MAX bytes.
+ * Returns:  its length.
+ */
+size_t record_format(const struct record *r, char *buf);
+
+/*
+ * record_parse - read what record_format wrote.
+ *
+ * Takes:    text of len bytes, from a file that anybody may have written; unknown keys are passed
+ *           over.
+ * Returns:  0; -EBADMSG not a record; -ENOTSUP of a later version.
+ *           Of ret_record, the fields that the JSON has are set; key, part, day and length, and of
+ *           the tally all but the times and sums that are there, are zero. Sums over both sides
+ *           stand under SIDE_LOW. *ret_has_client tells whether `client` was given.
+ */
+int record_parse(const char *text, size_t len, struct record *ret_record, int *ret_has_client);
+
+#endif

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See rescan.h. */
+#include "archive/rescan.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "archive/dayindex.h"
+#include "base/clk.h"
+#include "base/fileio.h"
+#include "packet/decode.h"
+#include "pcapfile/capreader.h"
+#include "pcapfile/gzmember.h"
+
+/* The record member is the last thing in a file; it is far shorter than this. */
+#define TAIL_BYTES 4096u
+
+__attribute__((format(printf, 2, 3))) static int complain(char *error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(error, RESCAN_ERROR_SIZE, fmt, ap);
+	va_end(ap);
+	return -EBADMSG;
+}
+
+/* Reads the record member at the end of the file. */
+static int read_record(int fd, uint64_t size, struct record *r, int *ret_has_client, char *error)
+{
+	uint8_t tail[TAIL_BYTES];
+	size_t want = size < TAIL_BYTES ? (size_t)size : TAIL_BYTES, len;
+	ssize_t n = fileio_pread(fd, tail, want, size - want);
+	const char *text;
+	int rv;
+
+	if (n < 0) {
+		(void)complain(error, "%s", strerror((int)-n));
+		return (int)n;
+	}
+	text = gzmember_find_extra(RECORD_ID, tail, (size_t)n, &len);
+	if (text == NULL)
+		return complain(error, "no record at its end");
+	rv = record_parse(text, len, r, ret_has_client);
+	if (rv == -ENOTSUP)
+		return complain(error, "its record is of a later version");
+	return rv == 0 ? 0 : complain(error, "its record cannot be read");
+}
+
+/* What the packets of the file say, by one pass. */
+struct pass {
+	struct flowkey key;
+	bool has_key;
+	struct tally tally;
+	struct tally_roles roles;
+};
+
+/* The sender's side of a fragment that names no ports. */
+static enum side fragment_side(const struct flowkey *k, const struct decoded *d)
+{
+	return memcmp(d->src, k->addr[SIDE_LOW], sizeof(d->src)) == 0 ? SIDE_LOW : SIDE_HIGH;
+}
+
+static int add_packet(struct pass *s, const struct packet *p, const struct record *r, char *error)
+{
+	enum side sender;
+	struct decoded d;
+	struct flowkey k;
+
+	switch (decode_packet(p, &d)) {
+	case DECODE_OK:
+		sender = flowkey_make(&d, p->linktype, VLAN_KEY_NO, &k);
+		memcpy(k.vlan, r->key.vlan, sizeof(k.vlan));
+		if (!flowkey_equal(&k, &s->key))
+			return complain(error, "packet %" PRIu64 " belongs to another flow",
+			    s->tally.pkts[0] + s->tally.pkts[1] + 1);
+		tally_roles_add(&s->roles, &d, sender);
+		break;
+	case DECODE_FRAGMENT:
+		sender = fragment_side(&s->key, &d);
+		break;
+	default:
+		return complain(error, "packet %" PRIu64 " does not decode",
+		    s->tally.pkts[0] + s->tally.pkts[1] + 1);
+	}
+	tally_add(&s->tally, p, p->caplen, &d, sender);
+	return 0;
+}
+
+/* The key is that of the first packet with ports: fragments may come before it. */
+static int find_key(struct pass *s, const struct packet *p, const struct record *r)
+{
+	struct decoded d;
+
+	if (decode_packet(p, &d) != DECODE_OK)
+		return 0;
+	(void)flowkey_make(&d, p->linktype, VLAN_KEY_NO, &s->key);
+	memcpy(s->key.vlan, r->key.vlan, sizeof(s->key.vlan));
+	s->has_key = true;
+	return 1;
+}
+
+enum pass_kind { PASS_KEY, PASS_TALLY };
+
+static int read_packets(
+    int fd, const struct record *r, enum pass_kind kind, struct pass *s, char *error)
+{
+	struct capreader *reader = NULL;
+	struct packet p;
+	int rv = capreader_open_fd(fd, &reader);
+
+	if (rv == 0)
+		rv = capreader_next(reader, &p);
+	while (rv == 1) {
+		int stop = kind == PASS_KEY ? find_key(s, &p, r) : add_packet(s, &p, r, error);
+
+		if (stop != 0) {
+			rv = stop > 0 ? 0 : stop;
+			break;
+		}
+		rv = capreader_next(reader, &p);
+		if (rv < 0)
+			break;
+	}
+	if (rv < 0 && reader != NULL && capreader_error(reader)[0] != '\0')
+		(void)complain(error, "%s", capreader_error(reader));
+	capreader_close(reader);
+	return rv;
+}
+
+int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error)
+{
+	struct pass s = {.key = *k, .has_key = true};
+	struct record r = {.key = *k};
+	int rv = read_packets(fd, &r, PASS_TALLY, &s, ret_error);
+
+	if (rv == 0)
+		*ret_tally = s.tally;
+	return rv;
+}
+
+static int compare_sums(const struct record *r, const struct tally *t, char *error)
+{
+	const struct tally *said = &r->tally;
+	const struct {
+		const char *name;
+		uint64_t said, found;
+	} sums[] = {
+	    {"packets", said->pkts[0] + said->pkts[1], t->pkts[0] + t->pkts[1]},
+	    {"bytes", said->bytes[0] + said->bytes[1], t->bytes[0] + t->bytes[1]},
+	    {"captured_bytes", said->captured_bytes, t->captured_bytes},
+	    {"first_ns", (uint64_t)said->first_ns, (uint64_t)t->first_ns},
+	    {"last_ns", (uint64_t)said->last_ns, (uint64_t)t->last_ns},
+	};
+
+	for (size_t i = 0; i < sizeof(sums) / sizeof(sums[0]); i++)
+		if (sums[i].said != sums[i].found)
+			return complain(error,
+			    "its record says %s %" PRIu64 ", its packets %" PRIu64, sums[i].name,
+			    sums[i].said, sums[i].found);
+	return 0;
+}
+
+static int rescan_fd(int fd, struct record *r, char *error)
+{
+	struct pass s = {.has_key = false};
+	uint64_t size = 0;
+	int has_client;
+	int rv = fileio_size(fd, &size);
+
+	if (rv != 0) {
+		(void)complain(error, "%s", strerror(-rv));
+		return rv;
+	}
+	if ((rv = read_record(fd, size, r, &has_client, error)) != 0)
+		return rv;
+	if ((rv = read_packets(fd, r, PASS_KEY, &s, error)) != 0)
+		return rv;
+	if (!s.has_key)
+		return complain(error, "it has no packet that tells the flow");
+	if ((rv = read_packets(fd, r, PASS_TALLY, &s, error)) != 0)
+		return rv;
+	if ((rv = compare_sums(r, &s.tally, error)) != 0)
+		return rv;
+	r->key = s.key;
+	r->tally = s.tally;
+	if (!has_client)
+		r->client = tally_client(&s.roles, &s.key);
+	r->length = size;
+	return 0;
+}
+
+int rescan_file(
+    int dirfd, int32_t day, const char *name, struct record *ret_record, char *ret_error)
+{
+	char uuid[LAYOUT_UUID_SIZE];
+	struct record r = {0};
+	uint32_t part;
+	int fd, rv;
+
+	if (!layout_parse_file_name(name, uuid, &part))
+		return complain(ret_error, "not the name of a flow file");
+	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0) {
+		rv = -errno;
+		(void)complain(ret_error, "%s", strerror(-rv));
+		return rv;
+	}
+	rv = rescan_fd(fd, &r, ret_error);
+	fileio_close(fd);
+	if (rv != 0)
+		return rv;
+	if (strcmp(uuid, r.uuid) != 0)
+		return complain(ret_error, "its record names another flow");
+	if (clk_day(r.tally.first_ns) != day)
+		return complain(ret_error, "its first packet is not of that day");
+	r.part = part;
+	r.day = day;
+	*ret_record = r;
+	return 0;
+}
+
+int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg)
+{
+	int fd = archive_open_day(a, day), rv = 0;
+	char uuid[LAYOUT_UUID_SIZE];
+	struct dirent *e;
+	uint32_t part;
+	DIR *d;
+
+	if (fd < 0)
+		return fd;
+	d = fdopendir(fd);
+	if (d == NULL) {
+		fileio_close(fd);
+		return -ENOMEM;
+	}
+	while (rv >= 0 && (e = readdir(d)) != NULL)
+		if (layout_parse_file_name(e->d_name, uuid, &part))
+			rv = fn(fd, e->d_name, arg);
+	(void)closedir(d); /* only read from */
+	return rv < 0 ? rv : 0;
+}
+
+struct reindexing {
+	struct dayindex *index;
+	int32_t day;
+	rescan_bad_fn *bad;
+	void *bad_arg;
+	struct rescan_totals totals;
+};
+
+static int reindex_file(int dirfd, const char *name, void *arg)
+{
+	struct reindexing *x = arg;
+	char error[RESCAN_ERROR_SIZE];
+	struct record r;
+
+	if (rescan_file(dirfd, x->day, name, &r, error) != 0) {
+		x->totals.damaged++;
+		if (x->bad != NULL)
+			x->bad(x->day, name, error, x->bad_arg);
+		return 0;
+	}
+	x->totals.files++;
+	return dayindex_insert(x->index, &r);
+}
+
+/* Takes away an index that cannot be opened any more: all it held is in the files. */
+static void remove_index(const struct archive *a, int32_t day)
+{
+	static const char *const names[] = {
+	    LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
+	int fd = archive_open_day(a, day);
+
+	for (size_t i = 0; fd >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
+		(void)unlinkat(fd, names[i], 0); /* what stays shows when the index is opened */
+	fileio_close(fd);
+}
+
+int rescan_reindex_day(
+    struct archive *a, int32_t day, rescan_bad_fn *bad, void *arg, struct rescan_totals *ret_totals)
+{
+	struct reindexing x = {.day = day, .bad = bad, .bad_arg = arg};
+	int rv = dayindex_open(a, day, DAYINDEX_WRITE, &x.index);
+
+	if (rv == -EBADMSG) {
+		remove_index(a, day);
+		rv = dayindex_open(a, day, DAYINDEX_WRITE, &x.index);
+	}
+	if (rv != 0)
+		return rv;
+	rv = dayindex_begin(x.index);
+	if (rv == 0)
+		rv = dayindex_delete_all(x.index);
+	if (rv == 0)
+		rv = rescan_day(a, day, reindex_file, &x);
+	if (rv == 0)
+		rv = dayindex_commit(x.index);
+	dayindex_close(x.index); /* without a commit SQLite rolls back */
+	*ret_totals = x.totals;
+	return rv;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Reads a flow file from end to end and makes its record anew: what the packets add up to, joined
+ * with what the record member says. With that the index is rebuilt, and checked.
+ */
+#ifndef ARCHIVE_RESCAN_H
+#define ARCHIVE_RESCAN_H
+
+#include <stddef.h>
+
+#include "archive/archive.h"
+#include "archive/record.h"
+
+#define RESCAN_ERROR_SIZE 256
+
+/*
+ * rescan_file - read one flow file of a day.
+ *
+ * Takes:    dirfd of the day; day; name, as layout_parse_file_name accepts it; ret_error of
+ *           RESCAN_ERROR_SIZE bytes.
+ * Returns:  0 and *ret_record, as the index should hold it;
+ *           -EBADMSG the file is damaged or its record and its packets disagree: ret_error says
+ * how; -errno of open(2) or read(2), and ret_error. Threads:  any.
+ */
+int rescan_file(
+    int dirfd, int32_t day, const char *name, struct record *ret_record, char *ret_error);
+
+/*
+ * rescan_packets - what the packets of a flow file, published or staged, add up to.
+ *
+ * Takes:    fd, open for reading, left where it is; k, the key of the flow; ret_error as above.
+ * Returns:  0 and *ret_tally; -EBADMSG, -errno as above.
+ */
+int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error);
+
+/*
+ * rescan_day - call fn with the name of every flow file of a day, in the order of the directory.
+ *
+ * Returns:  0; -errno; a negative result of fn ends the walk and is returned.
+ */
+typedef int rescan_fn(int dirfd, const char *name, void *arg);
+
+int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg);
+
+/* What reindexing came to. */
+struct rescan_totals {
+	uint64_t files;   /* rows written */
+	uint64_t damaged; /* files passed over */
+};
+
+/*
+ * rescan_reindex_day - build a day's index anew from its flow files.
+ *
+ * Takes:    a, held for writing; bad, called for every file that is passed over (may be NULL).
+ * Returns:  0; -errno of the index. The old rows stay if that fails.
+ */
+typedef void rescan_bad_fn(int32_t day, const char *name, const char *error, void *arg);
+
+int rescan_reindex_day(struct archive *a, int32_t day, rescan_bad_fn *bad, void *arg,
+    struct rescan_totals *ret_totals);
+
+#endif
