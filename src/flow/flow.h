@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One conversation as the demux knows it: its key, what has been seen of it, the chunks that hold
+ * its packets. At most 256 bytes each, as there may be a million.
+ *
+ * Threads:  all of it is owned by the demux thread.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "archive/record.h"
+#include "base/slab.h"
+#include "packet/flowkey.h"
+#include "packet/tally.h"
+
+#define FLOW_NONE UINT32_MAX /* no flow, where a flow's number is asked for */
+
+/*
+ * A flow is always in one of these lists; they are also the order in which flows go when a cap is
+ * reached, oldest of the first list first.
+ */
+enum flow_list {
+	FLOW_PUBLISHED, /* written and published; remembered, so that stragglers join it */
+	FLOW_HALF_OPEN, /* begun by a SYN whose sender has not sent an ACK */
+	FLOW_ENDED,     /* FIN from both sides, or RST: waits out --linger */
+	FLOW_OPEN,      /* everything else */
+	FLOW_LISTS
+};
+
+struct flow {
+	struct flowkey key;                 /* 48 bytes, compared whole */
+	struct tally tally;                 /* of the present part */
+	struct chunk *head, *tail;          /* finished records that no saver has yet */
+	struct flow *held_prev, *held_next; /* among the flows that hold chunks, see keeper.c */
+	int64_t origin_ns;                  /* time of the very first packet */
+	int64_t last_ns;                    /* clock of the demux at the last packet, kept or not */
+	uint64_t archived_bytes;            /* captured bytes kept so far, for --max-bytes */
+	uint64_t serial;                    /* names the staged file of the present part */
+	uint32_t cut_duration_pkts;         /* of the present part */
+	uint32_t cut_bytes_pkts;
+	uint32_t lost_pkts;
+	uint32_t held_bytes; /* data in the chunks */
+	uint32_t origin_seq; /* TCP sequence number of the very first packet */
+	uint32_t isn[2];     /* by side, where isn_known */
+	uint32_t number;     /* its own place in the flow table */
+	uint32_t hash;
+	uint32_t prev, next; /* in its list */
+	uint32_t tick;       /* of the demux clock, when it was put at its list's end */
+	uint32_t part;       /* parts published before the present one */
+	uint16_t interface;  /* number of its name in the demux */
+	struct tally_roles roles;
+	uint8_t list;      /* enum flow_list */
+	uint8_t isn_known; /* bit per side */
+	uint8_t fin_seen;  /* bit per side */
+	bool rst_seen;
+	bool half_open;    /* begun by a SYN whose sender has not sent an ACK */
+	bool staged;       /* the present part has a staged file */
+	bool counted;      /* its end reason is in the statistics */
+	bool touched;      /* had a packet since it was put where it is in its list */
+	uint8_t held_list; /* the list that it was in when it began to hold */
+	bool held_touched; /* had a packet since it was put where it is among the holders */
+	bool big;          /* filled a whole member before */
+};
+
+_Static_assert(sizeof(struct flow) <= 256, "a flow must stay small");
+
+/* flow_ended - has it ended, as far as its packets tell? */
+static inline bool flow_ended(const struct flow *f)
+{
+	return f->rst_seen || f->fin_seen == 3;
+}
+
+/* flow_pkts - packets kept in the present part. */
+static inline uint64_t flow_pkts(const struct flow *f)
+{
+	return f->tally.pkts[0] + f->tally.pkts[1];
+}
+
+/*
+ * flow_is_reuse - does this packet begin a new connection on the flow's tuple?
+ *
+ * A SYN without ACK does, if its sequence number differs from where its sender began, or if the
+ * flow was accepted (a SYN-ACK was seen) and has ended. Retransmitted SYNs, also after a RST that
+ * refused them, and simultaneous opens stay in their flow.
+ */
+bool flow_is_reuse(const struct flow *f, const struct decoded *d, enum side sender);
+
+/* flow_see - take notice of a packet's TCP flags and of who is who. */
+void flow_see(struct flow *f, const struct decoded *d, enum side sender);
+
+/* flow_list_for - the list where a flow that has just had a packet belongs. */
+enum flow_list flow_list_for(const struct flow *f);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keeps the packets of flows, as finished pcap records in chunks, until they are handed to the
+ * savers: because the flow ends, because a gzip member's worth has come together, or because memory
+ * is wanted for others.
+ *
+ * Open flows together hold at most half of the memory budget; the other half is for what is on its
+ * way through the savers. Which flow is flushed depends on what the flows hold and on nothing else,
+ * so that offline the same input gives the same files whatever the threads do.
+ *
+ * Life-cycle:  new, append and close, free.
+ * Threads:     owned by the demux thread, which is also the slab's owner.
+ */
+#ifndef FLOW_KEEPER_H
+#define FLOW_KEEPER_H
+
+#include "flow/flow.h"
+#include "save/saver.h"
+
+struct keeper;
+
+enum keeper_mode {
+	KEEPER_WAIT, /* offline: wait for memory and for the savers */
+	KEEPER_DROP  /* live: never wait, drop and count */
+};
+
+struct keeper_config {
+	enum keeper_mode mode;
+	uint64_t max_memory_bytes; /* the slab's budget */
+	uint32_t snaplen;          /* for the records */
+	struct slab *slab;         /* these three outlive the keeper */
+	struct savers *savers;
+	struct ledger *ledger;
+};
+
+/* keeper_new - Returns: 0; -ENOMEM. */
+int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper);
+
+/*
+ * keeper_append - keep the first kept_bytes of a packet as a record of f.
+ *
+ * Returns:  0; -ENOMEM (live only) there is no room: the caller counts the packet.
+ */
+int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint32_t kept_bytes);
+
+/* keeper_moved - f->list has changed: f goes with the others of that list when memory is short. */
+void keeper_moved(struct keeper *k, struct flow *f);
+
+/* keeper_flush - hand what f holds to its saver; the part goes on. Returns: 0; -EAGAIN (live). */
+int keeper_flush(struct keeper *k, struct flow *f);
+
+/*
+ * keeper_close - hand the rest of f's part to its saver, to be published.
+ *
+ * Takes:    f, whose part has packets; reason; the name of its interface, or "".
+ * Returns:  0, and f is ready for its next part; -EAGAIN (live) the saver's queue is full.
+ */
+int keeper_close(struct keeper *k, struct flow *f, enum end_reason reason, const char *interface);
+
+/* keeper_free - takes NULL. The flows hold nothing any more. */
+void keeper_free(struct keeper *k);
+
+#endif
