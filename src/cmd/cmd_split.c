@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * flowkeep split: capture files in, one gzip'd pcap per flow out.
+ *
+ * Threads: this one waits for the end, for signals and for the time to draw the progress bar; a
+ * thread of its own reads the files and is the demux.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/clk.h"
+#include "base/fileio.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "capture/source_file.h"
+#include "cmd/commands.h"
+#include "cmd/pipeline.h"
+#include "cmd/progress.h"
+#include "cmd/report.h"
+
+/* The exit status after a second signal: 128 + SIGINT, as shells count. */
+#define EXIT_INTERRUPTED 130
+
+struct split {
+	/* set at start, then read-only */
+	const struct options *options;
+	struct pipeline pipeline;
+	struct filter *filter;
+	struct source_file *source;
+	int done_fd; /* eventfd, written when the demux thread is through */
+	int signal_fd;
+	mono_t start;
+
+	/* owned by the demux thread until it is joined */
+	struct source_file_result result;
+};
+
+static void *demux_thread(void *arg)
+{
+	struct split *s = arg;
+	const uint64_t one = 1;
+
+	source_file_run(s->source, &s->result);
+	demux_finish(s->pipeline.demux);
+	(void)fileio_write(s->done_fd, &one, sizeof(one)); /* an eventfd takes the first 2^64 - 2 */
+	return NULL;
+}
+
+static struct report report_of(const struct split *s)
+{
+	return (struct report){.ledger = &s->pipeline.ledger,
+	    .stats = demux_stats(s->pipeline.demux),
+	    .elapsed_ns = clk_mono().ns - s->start.ns};
+}
+
+/* SIGINT and SIGTERM end the input; what was read is archived. The second one ends us. */
+static void take_signal(struct split *s)
+{
+	static int stops; /* main only */
+	struct signalfd_siginfo info;
+	struct report r;
+
+	if (fileio_read(s->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	switch (info.ssi_signo) {
+	case SIGINT:
+	case SIGTERM:
+		if (stops++ > 0)
+			_exit(EXIT_INTERRUPTED);
+		log_warning("split", "interrupted: finishing; once more quits now");
+		source_file_stop(s->source);
+		break;
+	case SIGUSR1:
+		r = report_of(s);
+		report_text(&r);
+		break;
+	default: /* SIGHUP ends nothing */
+		break;
+	}
+}
+
+static void wait_for_end(struct split *s)
+{
+	struct pollfd fds[2] = {
+	    {.fd = s->done_fd, .events = POLLIN}, {.fd = s->signal_fd, .events = POLLIN}};
+	bool bar = progress_wanted(s->options);
+
+	while (!(fds[0].revents & POLLIN)) {
+		fds[0].revents = fds[1].revents = 0;
+		if (poll(fds, 2, bar ? PROGRESS_INTERVAL_MS : -1) < 0)
+			continue; /* interrupted: nothing came */
+		if (fds[1].revents & POLLIN)
+			take_signal(s);
+		if (bar) {
+			uint64_t total, done = source_file_progress(s->source, &total);
+
+			progress_show(done, total, ledger_get(&s->pipeline.ledger.flows), "flows",
+			    clk_mono().ns - s->start.ns);
+		}
+	}
+	if (bar)
+		progress_end();
+}
+
+/* Signals come through a descriptor; threads that start from now on never see one. */
+static int open_descriptors(struct split *s)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigaddset(&set, SIGUSR1);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL); /* cannot fail with a known `how` */
+	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+	s->done_fd = eventfd(0, EFD_CLOEXEC);
+	return s->signal_fd >= 0 && s->done_fd >= 0 ? 0 : -errno;
+}
+
+/* Nothing is made where nothing can be read: an input that cannot even be opened is told at once.
+ */
+static bool any_readable(const struct options *o)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < o->arg_count; i++)
+		any |= strcmp(o->args[i], "-") == 0 || access(o->args[i], R_OK) == 0;
+	for (unsigned i = 0; !any && i < o->arg_count; i++) {
+		char printable[512];
+
+		log_error("input", "cannot read '%s': %s",
+		    log_printable(printable, sizeof(printable), o->args[i]),
+		    access(o->args[i], R_OK) == 0 ? "" : strerror(errno));
+	}
+	return any;
+}
+
+static int status_of(const struct split *s)
+{
+	const struct ledger *l = &s->pipeline.ledger;
+	const struct source_file_result *r = &s->result;
+
+	if (!ledger_balanced(l)) {
+		log_error("ledger",
+		    "does not balance: %" PRIu64 " packets read, but %" PRIu64 " archived, %" PRIu64
+		    " skipped and %" PRIu64 " dropped; this is a bug",
+		    ledger_get(&l->packets_read), ledger_get(&l->packets_archived),
+		    ledger_skipped(l), ledger_dropped(l));
+		return EXIT_PARTLY;
+	}
+	if (r->files_opened == 0 && !r->stopped)
+		return EXIT_NOTHING;
+	if (r->files_failed > 0 || r->files_damaged > 0 || r->stopped ||
+	    s->pipeline.indexed.first_error != 0)
+		return EXIT_PARTLY;
+	return ledger_status(l) != 0 ? EXIT_PARTLY : EXIT_OK;
+}
+
+static int report(struct split *s)
+{
+	struct report r = report_of(s);
+	int status = status_of(s);
+
+	if (!s->options->quiet)
+		report_text(&r);
+	if (s->options->json && report_json(&r) != 0 && status == EXIT_OK) {
+		log_error("split", "cannot write the ledger to the standard output");
+		status = EXIT_PARTLY;
+	}
+	return status;
+}
+
+static int run(struct split *s)
+{
+	pthread_t thread;
+	int rv = thread_start("fk-demux", demux_thread, s, &thread);
+
+	if (rv != 0) {
+		log_error("start", "cannot start: %s", strerror(-rv));
+		pipeline_stop(&s->pipeline);
+		return EXIT_NOTHING;
+	}
+	wait_for_end(s);
+	(void)pthread_join(thread, NULL); /* our own, joined once */
+	pipeline_stop(&s->pipeline);
+	return report(s);
+}
+
+static int split(struct split *s)
+{
+	const struct options *o = s->options;
+	char error[FILTER_ERROR_SIZE];
+	int status = EXIT_NOTHING, rv = 0;
+
+	if (o->filter != NULL && (rv = filter_new(o->filter, &s->filter, error)) != 0) {
+		log_error("options", "--filter: '%s': %s", o->filter,
+		    rv == -EINVAL ? error : strerror(-rv));
+		return EXIT_USAGE;
+	}
+	if (!any_readable(o))
+		return EXIT_NOTHING;
+	rv = open_descriptors(s);
+	if (rv != 0)
+		log_error("start", "cannot start: %s", strerror(-rv));
+	if (rv == 0 && pipeline_start(o, KEEPER_WAIT, END_EOF, &s->pipeline) == 0) {
+		rv = source_file_new(
+		    o->args, o->arg_count, s->filter, s->pipeline.demux, &s->source);
+		if (rv == 0)
+			status = run(s);
+		else
+			pipeline_stop(&s->pipeline);
+		source_file_free(s->source);
+		pipeline_free(&s->pipeline);
+	}
+	fileio_close(s->signal_fd);
+	fileio_close(s->done_fd);
+	return status;
+}
+
+int cmd_split(const struct options *o)
+{
+	struct split s = {.options = o, .done_fd = -1, .signal_fd = -1, .start = clk_mono()};
+	int status;
+
+	if (o->arg_count == 0) {
+		log_error("options", "split needs a capture file, or - for the standard input");
+		return EXIT_USAGE;
+	}
+	status = split(&s);
+	filter_free(s.filter);
+	return status;
+}

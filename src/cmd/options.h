@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line: one table of all options, from which parsing, the environment
+ * (FLOWKEEP_<OPTION>), the help texts and the tests of the man pages are made.
+ */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "archive/store.h"
+#include "pcapfile/gzmember.h"
+
+/* Exit statuses, the same for all commands; each man page says what they mean there. */
+enum { EXIT_OK = 0, EXIT_PARTLY = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
+
+enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+enum find_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV, FORMAT_UUID };
+
+struct options {
+	/* all commands */
+	const char *dir;
+	bool quiet;
+	bool verbose;
+	enum progress_mode progress;
+
+	/* split */
+	const char *filter; /* NULL: none */
+	uint64_t snaplen;   /* 1..PACKET_MAX_CAPLEN */
+	bool protocols[256];
+	int64_t idle_timeout_ns;
+	int64_t linger_ns;
+	int64_t max_duration_ns; /* 0: no limit */
+	uint64_t max_bytes;      /* 0: no limit */
+	uint64_t max_memory_bytes;
+	uint64_t max_flows;
+	uint64_t savers; /* 0: as many as there are cores */
+	struct codec codec;
+	enum sync_mode sync;
+	bool vlan_key;
+	bool json;
+
+	/* fetch, find */
+	const char *write_path; /* NULL: standard output */
+	enum find_format format;
+	uint64_t limit; /* 0: no limit */
+
+	/* what follows the options */
+	char *const *args;
+	unsigned arg_count;
+};
+
+/* Which commands take an option: bits of their numbers. */
+enum {
+	COMMAND_SPLIT = 1,
+	COMMAND_FETCH = 2,
+	COMMAND_FIND = 4,
+	COMMAND_VERIFY = 8,
+	COMMAND_REINDEX = 16
+};
+
+struct command {
+	const char *name;
+	unsigned bit;     /* COMMAND_ */
+	const char *args; /* for the synopsis: "FILE..." */
+	const char *summary;
+	int (*run)(const struct options *o); /* returns the exit status */
+};
+
+/*
+ * options_parse - defaults, then the environment, then the command line of a command.
+ *
+ * Takes:    c; argc and argv from the command's name on.
+ * Returns:  0; -EINVAL after saying what is wrong on the standard error; 1: --help was asked for,
+ *           and printed.
+ */
+int options_parse(const struct command *c, int argc, char **argv, struct options *ret_options);
+
+/* options_help - print how a command is used, on the standard output. */
+void options_help(const struct command *c);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine behind every command that archives: archive, memory, catalog, savers, demux, put
+ * together in that order and stopped in the opposite one, each drained fully.
+ *
+ * Life-cycle:  start; feed the demux from one thread; stop.
+ * Threads:     main; the demux belongs to the thread that feeds it.
+ */
+#ifndef CMD_PIPELINE_H
+#define CMD_PIPELINE_H
+
+#include "archive/catalog.h"
+#include "cmd/options.h"
+#include "flow/demux.h"
+#include "packet/ledger.h"
+
+struct pipeline {
+	struct ledger ledger;
+	struct archive *archive;
+	struct slab *slab;
+	struct catalog *catalog;
+	struct savers *savers;
+	struct demux *demux;
+	struct catalog_result indexed; /* true once stopped */
+};
+
+/*
+ * pipeline_start - open the archive for writing, mend what an earlier run left, start the threads.
+ *
+ * Takes:    o; whether packets may wait (files) or not (live); the end reason of flows that are
+ *           alive at the end.
+ * Returns:  0; -errno, after saying what failed.
+ */
+int pipeline_start(const struct options *o, enum keeper_mode mode, enum end_reason at_finish,
+    struct pipeline *ret_pipeline);
+
+/* pipeline_stop - after demux_finish: drain savers and catalog, close the archive. */
+void pipeline_stop(struct pipeline *p);
+
+/* pipeline_free - what is left: the demux and its statistics. Takes half-built ones. */
+void pipeline_free(struct pipeline *p);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See report.h. */
+#include "cmd/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+char *report_bytes(uint64_t bytes, char *buf)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+	double v = (double)bytes;
+	int i = 0;
+
+	for (; v >= 999.95 && i < 6; i++)
+		v /= 1000;
+	(void)snprintf(buf, REPORT_BYTES_SIZE, i == 0 ? "%.0f %s" : "%.1f %s", v, units[i]);
+	return buf;
+}
+
+/* " (12 not_tcp, 3 not_ip)", or nothing. */
+static void print_reasons(
+    const struct ledger_reason *reasons, const _Atomic uint64_t *counts, int n)
+{
+	const char *before = " (";
+
+	for (int i = 0; i < n; i++) {
+		uint64_t count = ledger_get(&counts[i]);
+
+		if (count == 0)
+			continue;
+		(void)fprintf(stderr, "%s%" PRIu64 " %s", before, count, reasons[i].name);
+		before = ", ";
+	}
+	if (before[0] == ',')
+		(void)fprintf(stderr, ")");
+}
+
+void report_text(const struct report *r)
+{
+	const struct ledger *l = r->ledger;
+	char read[REPORT_BYTES_SIZE], archived[REPORT_BYTES_SIZE], written[REPORT_BYTES_SIZE];
+
+	(void)fprintf(stderr, "%" PRIu64 " packets read: %" PRIu64 " archived, %" PRIu64 " skipped",
+	    ledger_get(&l->packets_read), ledger_get(&l->packets_archived), ledger_skipped(l));
+	print_reasons(ledger_skip_reason(0), l->skipped, SKIPS);
+	(void)fprintf(stderr, ", %" PRIu64 " dropped", ledger_dropped(l));
+	print_reasons(ledger_drop_reason(0), l->dropped, DROPS);
+	(void)fprintf(stderr,
+	    "\n%" PRIu64 " flows, %" PRIu64
+	    " new files: %s read, %s archived, %s written in %.1f s\n",
+	    ledger_get(&l->flows), ledger_get(&l->files),
+	    report_bytes(ledger_get(&l->bytes_read), read),
+	    report_bytes(ledger_get(&l->bytes_archived), archived),
+	    report_bytes(ledger_get(&l->bytes_written), written), (double)r->elapsed_ns / 1e9);
+}
+
+static json_t *number(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+static json_t *reasons_object(
+    const struct ledger_reason *reasons, const _Atomic uint64_t *counts, int n)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < n; i++)
+		(void)json_object_set_new(o, reasons[i].name, number(ledger_get(&counts[i])));
+	return o;
+}
+
+static json_t *end_reasons_object(const struct demux_stats *s)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < END_REASONS; i++)
+		(void)json_object_set_new(
+		    o, record_end_reason_name((enum end_reason)i), number(s->end_reasons[i]));
+	return o;
+}
+
+static uint64_t peak_rss_bytes(void)
+{
+	struct rusage u;
+
+	return getrusage(RUSAGE_SELF, &u) == 0 ? (uint64_t)u.ru_maxrss * 1024 : 0;
+}
+
+int report_json(const struct report *r)
+{
+	const struct ledger *l = r->ledger;
+	json_t *o = json_object();
+	int rv;
+
+	/* Running out of memory shows as a failing json_dumpf: setters pass a NULL on. */
+	(void)json_object_set_new(o, "packets_read", number(ledger_get(&l->packets_read)));
+	(void)json_object_set_new(o, "packets_archived", number(ledger_get(&l->packets_archived)));
+	(void)json_object_set_new(
+	    o, "skipped", reasons_object(ledger_skip_reason(0), l->skipped, SKIPS));
+	(void)json_object_set_new(
+	    o, "dropped", reasons_object(ledger_drop_reason(0), l->dropped, DROPS));
+	(void)json_object_set_new(o, "flows", number(ledger_get(&l->flows)));
+	(void)json_object_set_new(o, "files", number(ledger_get(&l->files)));
+	(void)json_object_set_new(o, "bytes_read", number(ledger_get(&l->bytes_read)));
+	(void)json_object_set_new(o, "bytes_archived", number(ledger_get(&l->bytes_archived)));
+	(void)json_object_set_new(o, "bytes_written", number(ledger_get(&l->bytes_written)));
+	(void)json_object_set_new(o, "seconds", json_real((double)r->elapsed_ns / 1e9));
+	(void)json_object_set_new(o, "peak_rss_bytes", number(peak_rss_bytes()));
+	(void)json_object_set_new(o, "kernel_drops", json_object());
+	(void)json_object_set_new(o, "end_reasons", end_reasons_object(r->stats));
+	rv = json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(o);
+	if (rv != 0 || putchar('\n') == EOF || fflush(stdout) != 0)
+		return -EIO;
+	return 0;
+}
