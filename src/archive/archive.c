@@ -137,7 +137,7 @@ static int open_staging(struct archive *a)
 	while ((e = readdir(d)) != NULL) {
 		uint64_t n = strtoull(e->d_name, NULL, 16);
 
-		if (n > max)
+		if (n > max && n < INT64_MAX) /* no run of ours ever comes that far */
 			max = n;
 	}
 	(void)closedir(d); /* only read from */
@@ -282,6 +282,13 @@ struct day_list {
 	size_t count, room;
 };
 
+static bool is_dir(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 /* Goes down YYYY, MM, DD; only names of the right length and of digits are looked at. */
 static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 {
@@ -309,7 +316,7 @@ static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 		    path, sizeof(path), "%.7s%s%.4s", prefix, prefix[0] ? "/" : "", e->d_name);
 		if (strlen(path) < 10)
 			rv = walk_days(dirfd, path, list);
-		else if (layout_parse_day_path(path, &day))
+		else if (layout_parse_day_path(path, &day) && is_dir(dirfd, path))
 			rv = add_day(&list->days, &list->count, &list->room, day);
 	}
 	(void)closedir(d); /* only read from */

@@ -140,8 +140,7 @@ static void read_uuid(struct reader *d, char *ret_uuid)
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 struct end {
-	uint8_t addr[16];
-	uint8_t family;
+	uint8_t addr[16]; /* as it stands in the row */
 	uint16_t port;
 };
 
@@ -151,17 +150,28 @@ static void read_end(struct reader *d, struct end *ret_end)
 	int len = sqlite3_column_bytes(d->st, d->at++);
 
 	memset(ret_end, 0, sizeof(*ret_end));
-	if (len != 16)
-		d->bad = true;
-	else if (memcmp(blob, mapped, sizeof(mapped)) == 0)
-		memcpy(ret_end->addr, blob + 12, 4);
-	else
+	if (len == 16)
 		memcpy(ret_end->addr, blob, 16);
-	ret_end->family = len == 16 && memcmp(blob, mapped, sizeof(mapped)) == 0 ? 4 : 6;
+	else
+		d->bad = true;
 	ret_end->port = (uint16_t)read_int(d, UINT16_MAX);
 }
 
-/* Puts client and server back to the low and the high side of a key. */
+static bool is_mapped(const struct end *e)
+{
+	return memcmp(e->addr, mapped, sizeof(mapped)) == 0;
+}
+
+static void unmap(struct end *e)
+{
+	memcpy(e->addr, e->addr + 12, 4);
+	memset(e->addr + 4, 0, 12);
+}
+
+/*
+ * Puts client and server back to the low and the high side of a key. As in decode_packet, a flow is
+ * IPv4 where both ends are mapped; with one such end it is IPv6.
+ */
 static void read_ends(struct reader *d, struct record *r)
 {
 	struct end client, server;
@@ -169,8 +179,11 @@ static void read_ends(struct reader *d, struct record *r)
 
 	read_end(d, &client);
 	read_end(d, &server);
-	if (client.family != server.family)
-		d->bad = true;
+	r->key.family = is_mapped(&client) && is_mapped(&server) ? 4 : 6;
+	if (r->key.family == 4) {
+		unmap(&client);
+		unmap(&server);
+	}
 	order = memcmp(client.addr, server.addr, sizeof(client.addr));
 	if (order == 0)
 		order = (int)client.port - (int)server.port;
@@ -179,7 +192,6 @@ static void read_ends(struct reader *d, struct record *r)
 	memcpy(r->key.addr[!r->client], server.addr, sizeof(server.addr));
 	r->key.port[r->client] = client.port;
 	r->key.port[!r->client] = server.port;
-	r->key.family = client.family;
 }
 
 static void read_counts(struct reader *d, struct record *r)

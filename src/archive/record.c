@@ -95,12 +95,14 @@ static void put_string(struct out *o, const char *name, const char *text)
 }
 
 /*
- * Can the packets of the file tell who the client is? Of a first part they can: it begins as the
- * flow began. A later part begins in the middle.
+ * Can the packets of the file tell who the client is? Of a first part that is whole they can: it
+ * begins as the flow began. A later part begins in the middle, and the packet that told may be one
+ * that was cut or lost, or whose flags lie behind the snap length.
  */
 static bool client_needed(const struct record *r)
 {
-	return r->part > 0;
+	return r->part > 0 || r->lost_pkts > 0 || r->cut_duration_pkts > 0 ||
+	       r->cut_bytes_pkts > 0 || r->snaplen < PACKET_MAX_CAPLEN;
 }
 
 size_t record_format(const struct record *r, char *buf)
@@ -118,7 +120,7 @@ size_t record_format(const struct record *r, char *buf)
 	put(&o, ",\"first_ns\":%" PRId64 ",\"last_ns\":%" PRId64, t->first_ns, t->last_ns);
 	if (client_needed(r))
 		put(&o, ",\"client\":\"%s\"", r->client == SIDE_LOW ? "low" : "high");
-	if (r->key.vlan[0] != 0)
+	if (r->key.vlan[0] != 0 || r->key.vlan[1] != 0) /* the outer id of a priority tag is 0 */
 		put(&o, ",\"vlan_key\":[%u,%u]", r->key.vlan[0], r->key.vlan[1]);
 	put_count(&o, "lost_packets", r->lost_pkts);
 	put_count(&o, "cut_duration", r->cut_duration_pkts);

@@ -111,14 +111,15 @@ static int same_bytes(struct store *s, int fd, int other_fd, const uint8_t *data
 static int is_duplicate(
     struct store *s, int dir, const char *name, int my_fd, const uint8_t *data, uint64_t len)
 {
-	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* O_NONBLOCK: a FIFO would wait for a writer. */
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int rv;
 
 	if (fd < 0)
 		return errno == ELOOP || errno == ENOENT ? 0 : -errno;
 	rv = same_bytes(s, fd, my_fd, data, len);
 	fileio_close(fd);
-	return rv;
+	return rv == -EISDIR ? 0 : rv;
 }
 
 /* What is to be published: an open unnamed file, or a staged name; with its bytes, or readable. */
