@@ -47,6 +47,7 @@ struct arrival {
 	const struct packet *packet;
 	const struct decoded *decoded;
 	enum side sender;
+	bool follows; /* a fragment behind its first: it names no ports */
 };
 
 static void fragment_lost(void *arg)
@@ -195,12 +196,21 @@ static void evict_one(struct demux *d)
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
+static void publish_all_ended(struct demux *d)
+{
+	struct flow *f;
+
+	while ((f = flowtable_oldest(d->table, FLOW_ENDED)) != NULL)
+		publish_ended(d, f);
+}
+
 static void advance_clock(struct demux *d, int64_t ts_ns)
 {
 	int64_t idle = d->config.idle_timeout_ns;
 	int64_t ticks;
 
 	if (!d->clock_set || ts_ns < d->now_ns - 2 * idle) {
+		publish_all_ended(d); /* nobody can tell how long they will have been silent */
 		d->clock_set = true;
 		d->now_ns = d->tick_start_ns = ts_ns;
 		return;
@@ -247,6 +257,12 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 
 	if (is_cut(d, f, p, kept))
 		return;
+	if (a->follows && flow_pkts(f) == 0) {
+		/* Its first is in the part before, or nowhere; this one alone would not tell the
+		 * ends. */
+		skip(d, SKIP_fragment);
+		return;
+	}
 	if (keeper_append(d->keeper, f, p, kept) != 0) {
 		f->lost_pkts++;
 		ledger_add(&d->ledger->dropped[DROP_memory], 1);
@@ -276,12 +292,12 @@ static void arrive(struct demux *d, struct flow *f, const struct arrival *a)
 static struct flow *begin_flow(
     struct demux *d, const struct flowkey *k, uint32_t hash, const struct arrival *a)
 {
-	struct flow *f = flowtable_add(d->table, k, hash);
+	struct flow *f;
 
-	if (f == NULL) {
-		evict_one(d);
-		f = flowtable_add(d->table, k, hash); /* there is room for one now */
-	}
+	/* What is over goes before what is alive, though the sweep has not come to it yet. */
+	while ((f = flowtable_add(d->table, k, hash)) == NULL)
+		if (!sweep_one(d))
+			evict_one(d);
 	f->serial = d->next_serial++;
 	f->origin_ns = a->packet->ts_ns;
 	f->origin_seq = a->decoded->has_tcp ? a->decoded->seq : 0;
@@ -318,7 +334,7 @@ static enum side fragment_sender(const struct flow *f, const struct decoded *dec
 
 static void take_fragment(struct demux *d, const struct packet *p, const struct decoded *dec)
 {
-	struct arrival a = {p, dec, SIDE_LOW};
+	struct arrival a = {p, dec, SIDE_LOW, true};
 	struct flow *f;
 	uint32_t number;
 	uint64_t serial;
@@ -329,10 +345,14 @@ static void take_fragment(struct demux *d, const struct packet *p, const struct 
 		return;
 	}
 	f = flowtable_at(d->table, number);
+	if (f->serial == serial && is_over(d, f))
+		close_flow(d, f, END_IDLE);
 	if (f->serial != serial) {
 		skip(d, SKIP_fragment); /* its flow is gone */
 		return;
 	}
+	if (has_lingered(d, f))
+		publish_ended(d, f);
 	a.sender = fragment_sender(f, dec);
 	arrive(d, f, &a);
 }
@@ -347,7 +367,7 @@ static void give_held(const struct packet *p, void *arg)
 {
 	struct held_for *h = arg;
 	struct decoded dec;
-	struct arrival a = {p, &dec, SIDE_LOW};
+	struct arrival a = {p, &dec, SIDE_LOW, false};
 
 	(void)decode_packet(p, &dec); /* it decoded when it was held */
 	a.sender = fragment_sender(h->flow, &dec);
@@ -356,7 +376,7 @@ static void give_held(const struct packet *p, void *arg)
 
 static void take_whole(struct demux *d, const struct packet *p, const struct decoded *dec)
 {
-	struct arrival a = {p, dec, SIDE_LOW};
+	struct arrival a = {p, dec, SIDE_LOW, false};
 	struct flowkey k;
 	struct flow *f;
 	uint32_t hash;
@@ -370,6 +390,7 @@ static void take_whole(struct demux *d, const struct packet *p, const struct dec
 		if (f->list == FLOW_LISTS)
 			relist(
 			    d, f, FLOW_OPEN, d->tick); /* it must stand somewhere to hold packets */
+		fragments_expire(d->fragments, d->now_ns);
 		fragments_give_held(d->fragments, p, dec, give_held, &h);
 		fragments_add_first(d->fragments, p, dec, f, d->now_ns);
 	}

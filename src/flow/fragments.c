@@ -12,14 +12,15 @@
 #define BUCKETS (FRAGMENTS_MAX * 2)
 #define NONE    UINT32_MAX
 
-/* What the fragments of a datagram have in common: RFC 791 3.2 less the protocol, RFC 8200 4.5. */
+/* What the fragments of a datagram have in common: RFC 791 3.2, RFC 8200 4.5. */
 struct datagram_key {
 	uint8_t src[16], dst[16];
 	uint32_t frag_id;
 	uint32_t linktype;
 	uint16_t vlan[2];
 	uint8_t family;
-	uint8_t zero[3];
+	uint8_t proto; /* as the fragments name it */
+	uint8_t zero[2];
 };
 
 _Static_assert(sizeof(struct datagram_key) == 48, "no padding: keys are compared as bytes");
@@ -38,7 +39,7 @@ struct datagram {
 	uint32_t number; /* of the flow */
 	uint32_t next;   /* in its bucket */
 	uint32_t bucket;
-	bool used;
+	bool used; /* else its place in the ring waits for its turn */
 };
 
 struct fragments {
@@ -77,6 +78,7 @@ static void make_key(const struct packet *p, const struct decoded *d, struct dat
 	k->linktype = p->linktype;
 	memcpy(k->vlan, d->vlan, sizeof(k->vlan));
 	k->family = d->family;
+	k->proto = d->frag_proto;
 }
 
 static uint32_t bucket_of(const struct fragments *x, const struct datagram_key *k)
@@ -110,16 +112,23 @@ static void drop_held(struct fragments *x, struct datagram *g, bool lost)
 	g->held_end = &g->held;
 }
 
-static void remove_oldest(struct fragments *x)
+static void forget(struct fragments *x, struct datagram *g)
 {
-	struct datagram *g = &x->ring[x->oldest];
 	uint32_t *link = &x->buckets[g->bucket];
 
-	while (*link != x->oldest)
+	while (*link != (uint32_t)(g - x->ring))
 		link = &x->ring[*link].next;
 	*link = g->next;
 	drop_held(x, g, true);
 	g->used = false;
+}
+
+static void remove_oldest(struct fragments *x)
+{
+	struct datagram *g = &x->ring[x->oldest];
+
+	if (g->used)
+		forget(x, g);
 	x->oldest = (x->oldest + 1) % FRAGMENTS_MAX;
 	x->count--;
 }
@@ -147,8 +156,13 @@ void fragments_add_first(struct fragments *x, const struct packet *p, const stru
 	struct datagram_key k;
 	struct datagram *g;
 
+	fragments_expire(x, now_ns);
 	make_key(p, d, &k);
 	g = find(x, &k);
+	if (g != NULL && g->serial != 0) {
+		forget(x, g); /* the id is used again: the new datagram has its own age */
+		g = NULL;
+	}
 	if (g == NULL)
 		g = add(x, &k, now_ns);
 	g->number = f->number;
@@ -211,10 +225,18 @@ int fragments_hold(
 	return 0;
 }
 
+/* The oldest is too old, or from the time before the clock started anew. */
+static bool is_stale(const struct fragments *x, int64_t now_ns)
+{
+	const struct datagram *g = &x->ring[x->oldest];
+
+	return now_ns == INT64_MAX || now_ns < g->seen_ns ||
+	       now_ns - g->seen_ns > FRAGMENTS_MAX_AGE_NS;
+}
+
 void fragments_expire(struct fragments *x, int64_t now_ns)
 {
-	while (x->count > 0 &&
-	       (now_ns == INT64_MAX || now_ns - x->ring[x->oldest].seen_ns > FRAGMENTS_MAX_AGE_NS))
+	while (x->count > 0 && is_stale(x, now_ns))
 		remove_oldest(x);
 }
 

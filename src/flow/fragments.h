@@ -38,7 +38,10 @@ typedef void fragments_give_fn(const struct packet *p, void *arg);
 void fragments_add_first(struct fragments *x, const struct packet *p, const struct decoded *d,
     const struct flow *f, int64_t now_ns);
 
-/* fragments_give_held - hand out what was held for the datagram of a first fragment. */
+/*
+ * fragments_give_held - hand out what was held for the datagram of a first fragment, whatever its
+ * age: fragments_expire comes before.
+ */
 void fragments_give_held(struct fragments *x, const struct packet *p, const struct decoded *d,
     fragments_give_fn *give, void *arg);
 

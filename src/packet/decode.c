@@ -195,6 +195,7 @@ static bool later_fragment(struct decoded *d, const uint8_t *h)
 	if ((where & (OFFSET | MORE)) == 0)
 		return false;
 	d->frag_id = be32(h + 4);
+	d->frag_proto = h[0];
 	if (where & OFFSET) {
 		d->proto = h[0];
 		return true;
@@ -251,6 +252,7 @@ static enum decode_result ipv4(struct bounds *b, struct decoded *d)
 	where = be16(ip + 6);
 	if (where & (OFFSET | MORE)) {
 		d->frag_id = be16(ip + 4);
+		d->frag_proto = ip[9];
 		if (where & OFFSET)
 			return DECODE_FRAGMENT;
 		d->first_fragment = true;

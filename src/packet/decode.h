@@ -46,6 +46,8 @@ struct decoded {
 	uint8_t tcp_flags;		/* 0 unless has_tcp */
 	bool has_tcp;			/* seq, ack and tcp_flags were captured */
 	bool first_fragment;		/* more fragments of this datagram follow; frag_id is set */
+	uint8_t frag_proto;		/* of fragments: the protocol that all of a datagram name, which
+					 * may be one that leads on to proto */
 	uint32_t frag_id;		/* IPv4: 16 bits; IPv6: 32 bits */
 	uint32_t seq, ack;		/* TCP, host order */
 	uint16_t vlan[2];		/* outermost first, 0 for none */
@@ -62,7 +64,8 @@ struct decoded {
  *
  * Takes:    *p, borrowed for the call.
  * Returns:  a decode_result. ret_decoded is whole for DECODE_OK, has src, dst, family, proto,
- *           vlan, frag_id, net_off and end_off for DECODE_FRAGMENT, and is undefined otherwise.
+ *           vlan, frag_id, frag_proto, net_off and end_off for DECODE_FRAGMENT, and is undefined
+ *           otherwise.
  * Threads:  any; pure. Never reads beyond p->caplen.
  * Source:   RFC 791, RFC 8200, RFC 2675, RFC 4302, RFC 9293, RFC 768, RFC 9260, RFC 792, RFC 4443.
  */
