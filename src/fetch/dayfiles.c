@@ -17,7 +17,6 @@ struct dayfiles {
 	char *text; /* all names, each ended by a NUL */
 	size_t text_bytes, text_room;
 	size_t *names; /* where they begin, in the order of names */
-	bool *marked;
 	size_t count;
 };
 
@@ -79,8 +78,7 @@ static int sort_names(struct dayfiles *f)
 	size_t at = 0;
 
 	f->names = malloc((f->count + 1) * sizeof(*f->names));
-	f->marked = calloc(f->count + 1, sizeof(*f->marked));
-	if (f->names == NULL || f->marked == NULL)
+	if (f->names == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < f->count; i++) {
 		f->names[i] = at;
@@ -119,37 +117,16 @@ size_t dayfiles_count(const struct dayfiles *f)
 	return f->count;
 }
 
-void dayfiles_mark(struct dayfiles *f, const char *name)
-{
-	size_t low = 0, high = f->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		int order = strcmp(f->text + f->names[middle], name);
-
-		if (order == 0) {
-			f->marked[middle] = true;
-			return;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-}
-
-void dayfiles_each_unmarked(const struct dayfiles *f, dayfiles_fn *fn, void *arg)
+void dayfiles_each(const struct dayfiles *f, dayfiles_fn *fn, void *arg)
 {
 	for (size_t i = 0; i < f->count; i++)
-		if (!f->marked[i])
-			fn(f->text + f->names[i], arg);
+		fn(f->text + f->names[i], arg);
 }
 
 void dayfiles_free(struct dayfiles *f)
 {
 	if (f == NULL)
 		return;
-	free(f->marked);
 	free(f->names);
 	free(f->text);
 	free(f);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The names of a day's flow files, and which of them have been dealt with. Small, as a day may have
- * a million.
+ * The names of a day's flow files, kept small, as a day may have a million.
  *
  * Threads:  one.
  */
@@ -15,7 +14,7 @@ struct dayfiles;
 typedef void dayfiles_fn(const char *name, void *arg);
 
 /*
- * dayfiles_read - note the flow files of a directory, none of them marked.
+ * dayfiles_read - note the flow files of a directory.
  *
  * Takes:    dirfd, left as it is; stranger, called with every name that flowkeep does not make.
  * Returns:  0; -ENOMEM; -errno of reading the directory.
@@ -25,11 +24,8 @@ int dayfiles_read(int dirfd, dayfiles_fn *stranger, void *arg, struct dayfiles *
 /* dayfiles_count - how many there are. */
 size_t dayfiles_count(const struct dayfiles *f);
 
-/* dayfiles_mark - mark a name; one that is not there is passed over. */
-void dayfiles_mark(struct dayfiles *f, const char *name);
-
-/* dayfiles_each_unmarked - call fn with every name that is not marked, in the order of names. */
-void dayfiles_each_unmarked(const struct dayfiles *f, dayfiles_fn *fn, void *arg);
+/* dayfiles_each - call fn with every name, in order. */
+void dayfiles_each(const struct dayfiles *f, dayfiles_fn *fn, void *arg);
 
 /* dayfiles_free - takes NULL. */
 void dayfiles_free(struct dayfiles *f);

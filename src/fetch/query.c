@@ -179,8 +179,6 @@ static int look_in_index(struct query *q, int32_t day, const struct query_words 
 	bool dirty = archive_day_dirty(q->archive, day);
 	int rv = select_day(q, q->archive, day, w);
 
-	if (rv == -ENOENT && dirty)
-		return 0;
 	if (rv != 0 && rv != -ENOMEM && archive_has_writer(q->archive))
 		rv = select_again(q, day, w, &dirty);
 	if (rv == -ENOENT && (dirty || rescan_day(q->archive, day, stop_at_file, NULL) == 0))

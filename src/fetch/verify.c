@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See verify.h. A day is checked in this order: the names in its directory are noted, then each row
- * of its index is held against its file, then the files that no row named are looked at. So a file
- * that a writer publishes meanwhile is either not noted, or its row comes later: it is asked for
- * once more before anything is said.
+ * See verify.h. A day is checked in this order: the names in its directory are noted; each of these
+ * files is read, and held against its row, which is asked for when the file has been read; then all
+ * rows are gone through, for those that have no file. So the index is never held for longer than a
+ * writer waits for it, and a file whose row is late is asked for once more before anything is said.
  */
 #include "fetch/verify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -15,24 +16,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "archive/dayindex.h"
 #include "archive/rescan.h"
 #include "base/fileio.h"
 #include "fetch/dayfiles.h"
 
-#define MENDED_BY "the next start of a writer, or 'flowkeep reindex', adds it"
+/* An index that is just being made cannot be read for some milliseconds. */
+#define RETRIES  5
+#define RETRY_NS 20000000
+
+#define MENDED_BY "the next start of a writer, or 'flowkeep reindex', "
 
 struct day {
+	const char *path;        /* of the archive */
 	struct archive *archive; /* opened anew for each day: which days are dirty changes */
 	const struct verify_hooks *hooks;
 	struct verify_totals *totals;
 	int32_t number;
 	int dirfd;
 	struct dayfiles *files;
+	struct dayindex *index; /* NULL: there is none, or it cannot be read */
+	bool index_bad;         /* and that was said */
 	bool dirty;
 	bool writer;
-	bool index_read; /* to its end: a file without row lacks one */
 };
 
 __attribute__((format(printf, 3, 4))) static void damage(
@@ -50,8 +59,6 @@ __attribute__((format(printf, 3, 4))) static void damage(
 	d->totals->damage++;
 	d->hooks->damage(path, what, d->hooks->arg);
 }
-
-/* ---- a row and its file ---- */
 
 /* Reads a file; what is wrong in itself is told. Returns 0 and *ret_record; -errno. */
 static int read_file(const struct day *d, const char *name, struct record *ret_record)
@@ -132,20 +139,18 @@ static void compare(
 	}
 }
 
-static int check_row(const struct record *row, void *arg)
+/* How the day stands now: a writer may have begun or ended since the archive was opened. */
+static int look_at_day(struct day *d)
 {
-	struct day *d = arg;
-	char name[LAYOUT_NAME_SIZE];
-	struct record file;
-	int rv;
+	struct archive *now;
+	int rv = archive_open(d->path, ARCHIVE_READ, &now);
 
-	d->totals->rows++;
-	dayfiles_mark(d->files, layout_file_name(row->uuid, row->part, name));
-	rv = read_file(d, name, &file);
-	if (rv == -ENOENT)
-		damage(d, name, "in the index, but the file is missing");
-	else if (rv == 0)
-		compare(d, name, row, &file);
+	if (rv != 0)
+		return rv;
+	archive_close(d->archive);
+	d->archive = now;
+	d->dirty = archive_day_dirty(now, d->number);
+	d->writer = archive_has_writer(now);
 	return 0;
 }
 
@@ -161,88 +166,123 @@ static const char *index_reason(int rv)
 	}
 }
 
-static void check_index(struct day *d)
+static void drop_index(struct day *d, const char *reason)
 {
-	struct dayindex *x = NULL;
-	int rv = dayindex_open(d->archive, d->number, DAYINDEX_READ, &x);
-
-	if (rv == 0)
-		rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, check_row, d);
-	dayindex_close(x);
-	d->index_read = rv == 0 || (rv == -ENOENT && d->dirty && d->writer);
-	if (rv == -ENOENT && dayfiles_count(d->files) > 0 && !d->index_read)
-		damage(d, LAYOUT_INDEX, "missing; %s makes it anew",
-		    d->dirty ? "the next start of a writer, or 'flowkeep reindex',"
-			     : "'flowkeep reindex'");
-	else if (rv != 0 && rv != -ENOENT)
-		damage(d, LAYOUT_INDEX, "%s", index_reason(rv));
+	dayindex_close(d->index);
+	d->index = NULL;
+	d->index_bad = true;
+	damage(d, LAYOUT_INDEX, "%s", reason);
 }
 
-/* ---- files without a row ---- */
+/* A day that has files has an index, unless a writer has begun with it just now. */
+static void open_index(struct day *d)
+{
+	const struct timespec pause = {.tv_nsec = RETRY_NS};
+	int rv;
 
-struct second_look {
-	const struct day *day;
-	const char *name;
-	const struct record *file;
+	dayindex_close(d->index);
+	d->index = NULL;
+	rv = dayindex_open(d->archive, d->number, DAYINDEX_READ, &d->index);
+	for (int i = 0; rv == -EBADMSG && d->dirty && d->writer && i < RETRIES; i++) {
+		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
+		rv = dayindex_open(d->archive, d->number, DAYINDEX_READ, &d->index);
+	}
+	if (rv == 0 ||
+	    (rv == -ENOENT && (dayfiles_count(d->files) == 0 || (d->dirty && d->writer))))
+		return;
+	if (rv != -ENOENT)
+		drop_index(d, index_reason(rv));
+	else if (d->dirty)
+		drop_index(d, "missing; " MENDED_BY "makes it anew");
+	else
+		drop_index(d, "missing; 'flowkeep reindex' makes it anew");
+}
+
+/* ---- each file and its row ---- */
+
+struct lookup {
+	struct record row;
+	uint32_t part;
 	bool found;
 };
 
-static int compare_again(const struct record *row, void *arg)
+static int take_row(const struct record *row, void *arg)
 {
-	struct second_look *s = arg;
-	char name[LAYOUT_NAME_SIZE];
+	struct lookup *l = arg;
 
-	if (strcmp(layout_file_name(row->uuid, row->part, name), s->name) != 0)
-		return 0;
-	s->found = true;
-	s->day->totals->rows++;
-	compare(s->day, s->name, row, s->file);
+	if (row->part == l->part) {
+		l->row = *row;
+		l->found = true;
+	}
 	return 0;
 }
 
-/* Has the row come since the index was read? */
-static bool find_row(const struct day *d, const char *name, const struct record *file)
+/* The row of a file. Nothing is found in an index that is not there. */
+static bool find_row(struct day *d, const struct record *file, struct record *ret_row)
 {
-	struct second_look s = {.day = d, .name = name, .file = file};
-	struct dayindex *x = NULL;
+	struct lookup l = {.part = file->part};
+	int rv = 0;
 
-	if (dayindex_open(d->archive, d->number, DAYINDEX_READ, &x) == 0)
-		(void)dayindex_select(
-		    x, file->uuid, DAYINDEX_EXACT, compare_again, &s); /* then it is not found */
-	dayindex_close(x);
-	return s.found;
+	if (d->index != NULL)
+		rv = dayindex_select(d->index, file->uuid, DAYINDEX_EXACT, take_row, &l);
+	if (rv != 0)
+		drop_index(d, index_reason(rv));
+	if (l.found)
+		*ret_row = l.row;
+	return l.found;
 }
 
-static void check_unnamed(const char *name, void *arg)
+/* Once more, with the index and the state of the day as they are now. */
+static bool find_late_row(struct day *d, const struct record *file, struct record *ret_row)
+{
+	if (d->index_bad || look_at_day(d) != 0)
+		return false;
+	open_index(d);
+	return find_row(d, file, ret_row);
+}
+
+static void check_file(const char *name, void *arg)
 {
 	struct day *d = arg;
-	struct record file;
+	struct record file, row;
 
-	if (read_file(d, name, &file) != 0 || !d->index_read)
+	/* One that is gone since was pruned, or else its row will tell. */
+	if (read_file(d, name, &file) != 0 || d->index_bad)
 		return;
-	if (find_row(d, name, &file))
+	if (find_row(d, &file, &row) || find_late_row(d, &file, &row))
+		compare(d, name, &row, &file);
+	else if (d->index_bad)
 		return;
-	if (d->dirty && d->writer)
+	else if (d->dirty && d->writer)
 		d->totals->pending++;
 	else if (d->dirty)
-		damage(d, name, "not in the index; " MENDED_BY);
+		damage(d, name, "not in the index; " MENDED_BY "adds it");
 	else
 		damage(d, name, "not in the index; 'flowkeep reindex' adds it");
 }
 
-/* How the day stands now: a writer may have begun or ended since the archive was opened. */
-static int look_at_day(struct day *d, const struct archive *a)
-{
-	struct archive *now;
-	int rv = archive_open(archive_path(a), ARCHIVE_READ, &now);
+/* ---- rows without a file ---- */
 
-	if (rv != 0)
-		return rv;
-	archive_close(d->archive);
-	d->archive = now;
-	d->dirty = archive_day_dirty(now, d->number);
-	d->writer = archive_has_writer(now);
+static int check_row(const struct record *row, void *arg)
+{
+	struct day *d = arg;
+	char name[LAYOUT_NAME_SIZE];
+
+	d->totals->rows++;
+	(void)layout_file_name(row->uuid, row->part, name);
+	if (faccessat(d->dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+		damage(d, name, "in the index, but the file is missing");
 	return 0;
+}
+
+static void check_rows(struct day *d)
+{
+	int rv = 0;
+
+	if (d->index != NULL)
+		rv = dayindex_select(d->index, NULL, DAYINDEX_PREFIX, check_row, d);
+	if (rv != 0)
+		drop_index(d, index_reason(rv));
 }
 
 static void tell_stranger(const char *name, void *arg)
@@ -254,28 +294,31 @@ static void tell_stranger(const char *name, void *arg)
 	d->hooks->notice(path, "not a file of flowkeep", d->hooks->arg);
 }
 
-static int check_day(struct day *d, const struct archive *a)
+static int check_day(struct day *d)
 {
-	int rv = look_at_day(d, a);
+	int rv = look_at_day(d);
 
 	if (rv == 0)
 		rv = dayfiles_read(d->dirfd, tell_stranger, d, &d->files);
 	if (rv != 0)
 		return rv;
-	check_index(d);
-	rv = look_at_day(d, a);
-	if (rv == 0)
-		dayfiles_each_unmarked(d->files, check_unnamed, d);
-	return rv;
+	open_index(d);
+	dayfiles_each(d->files, check_file, d);
+	check_rows(d);
+	return 0;
 }
 
 static int verify_day(
     struct archive *a, int32_t number, const struct verify_hooks *hooks, struct verify_totals *t)
 {
-	struct day d = {
-	    .hooks = hooks, .totals = t, .number = number, .dirfd = archive_open_day(a, number)};
-	int rv = d.dirfd < 0 ? d.dirfd : check_day(&d, a);
+	struct day d = {.path = archive_path(a),
+	    .hooks = hooks,
+	    .totals = t,
+	    .number = number,
+	    .dirfd = archive_open_day(a, number)};
+	int rv = d.dirfd < 0 ? d.dirfd : check_day(&d);
 
+	dayindex_close(d.index);
 	dayfiles_free(d.files);
 	archive_close(d.archive);
 	fileio_close(d.dirfd);
