@@ -18,6 +18,7 @@
 struct dayindex {
 	sqlite3 *db;
 	sqlite3_stmt *insert;
+	sqlite3_stmt *select[2]; /* by enum dayindex_match, prepared when first needed */
 	enum dayindex_mode mode;
 	int32_t day;
 };
@@ -94,7 +95,7 @@ static int check_schema(struct dayindex *x)
  */
 static int set_up_writer(struct dayindex *x)
 {
-	char pragmas[160];
+	char make[sizeof(DAYROW_SCHEMA) + 160]; /* in one go: no reader sees half of it */
 	int64_t id = 0, tables = 0;
 	int rv = pragma_int(x, "PRAGMA application_id", &id);
 
@@ -104,9 +105,10 @@ static int set_up_writer(struct dayindex *x)
 		return rv;
 	if (id != APPLICATION_ID && tables > 0)
 		return -EBADMSG;
-	(void)snprintf(pragmas, sizeof(pragmas),
-	    "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID,
-	    DAYINDEX_SCHEMA);
+	(void)snprintf(make, sizeof(make),
+	    "BEGIN IMMEDIATE; PRAGMA application_id = %d; PRAGMA user_version = %d;" DAYROW_SCHEMA
+	    "; COMMIT",
+	    APPLICATION_ID, DAYINDEX_SCHEMA);
 	if (id == APPLICATION_ID && (rv = check_schema(x)) != 0)
 		return rv;
 	/* A reader inside keeps the mode as it is: then commits wait for readers, no more. */
@@ -115,9 +117,7 @@ static int set_up_writer(struct dayindex *x)
 		rv = exec(x, "PRAGMA synchronous = NORMAL");
 	if (rv != 0)
 		return rv;
-	if (id != APPLICATION_ID && (rv = exec(x, pragmas)) != 0)
-		return rv;
-	return exec(x, DAYROW_SCHEMA);
+	return id == APPLICATION_ID ? 0 : exec(x, make);
 }
 
 enum as_it_lies { AS_IT_LIES_NO, AS_IT_LIES_YES };
@@ -264,13 +264,22 @@ static bool uuid_range(const char *prefix, uint8_t low[16], uint8_t high[16])
 #define SELECT "SELECT " DAYROW_COLUMNS " FROM flow"
 #define ORDER  " ORDER BY uuid, part"
 
+/* Returns the statement for a look-up, or NULL. It is kept: to prepare one costs more than to run it. */
+static sqlite3_stmt *select_statement(struct dayindex *x, enum dayindex_match match, int *ret_rc)
+{
+	static const char *const sql[2] = {[DAYINDEX_EXACT] = SELECT " WHERE uuid = ?1" ORDER,
+	    [DAYINDEX_PREFIX] = SELECT " WHERE uuid >= ?1 AND uuid <= ?2" ORDER};
+	sqlite3_stmt **st = &x->select[match];
+
+	*ret_rc = *st != NULL ? SQLITE_OK : sqlite3_prepare_v2(x->db, sql[match], -1, st, NULL);
+	return *st;
+}
+
 /* One statement for bytes and one for text: SQLite keeps the two apart, and so does the index. */
 static int select_range(struct dayindex *x, const char *uuid, enum dayindex_match match,
     bool as_bytes, sqlite3_stmt **ret_st)
 {
 	bool exact = match == DAYINDEX_EXACT;
-	const char *sql = exact ? SELECT " WHERE uuid = ?1" ORDER
-				: SELECT " WHERE uuid >= ?1 AND uuid <= ?2" ORDER;
 	uint8_t low[16], high[16];
 	char last[LAYOUT_UUID_SIZE + 1];
 	sqlite3_stmt *st;
@@ -278,8 +287,8 @@ static int select_range(struct dayindex *x, const char *uuid, enum dayindex_matc
 
 	if (as_bytes && !(exact ? dayrow_uuid_bytes(uuid, low) : uuid_range(uuid, low, high)))
 		return -ENODATA;
-	rc = sqlite3_prepare_v2(x->db, sql, -1, &st, NULL);
-	if (rc != SQLITE_OK)
+	st = select_statement(x, match, &rc);
+	if (st == NULL)
 		return sqlite_errno(rc);
 	/* '~' sorts behind every character that a UUID may have. */
 	(void)snprintf(last, sizeof(last), "%s~", uuid);
@@ -317,7 +326,7 @@ int dayindex_select(
 		}
 		if (rv == 0)
 			rv = walk(x, st, fn, arg);
-		(void)sqlite3_finalize(st); /* takes NULL; repeats the error of step */
+		(void)sqlite3_reset(st); /* takes NULL; ends the read; repeats the error of step */
 	}
 	return rv;
 }
@@ -327,6 +336,8 @@ void dayindex_close(struct dayindex *x)
 	if (x == NULL)
 		return;
 	(void)sqlite3_finalize(x->insert); /* takes NULL */
+	(void)sqlite3_finalize(x->select[0]);
+	(void)sqlite3_finalize(x->select[1]);
 	/* Fails while a reader is inside: then the log stays, and the next writer tidies up. */
 	if (x->mode == DAYINDEX_WRITE && x->db != NULL) {
 		(void)sqlite3_busy_timeout(x->db, CLOSE_BUSY_MS);
