@@ -130,10 +130,13 @@ static int read_packets(
 		if (rv < 0)
 			break;
 	}
-	if (rv < 0 && reader != NULL && capreader_error(reader)[0] != '\0')
+	if (rv < 0 && reader == NULL)
+		(void)complain(error, "%s", strerror(-rv));
+	else if (rv < 0 && capreader_error(reader)[0] != '\0')
 		(void)complain(error, "%s", capreader_error(reader));
 	capreader_close(reader);
-	return rv;
+	/* A file of ours that is cut, or no capture at all, is damaged. */
+	return rv == -ENODATA || rv == -ENOTSUP ? -EBADMSG : rv;
 }
 
 int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error)

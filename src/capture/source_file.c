@@ -125,6 +125,10 @@ static void read_file(struct source_file *s, const char *path, struct source_fil
 	int rv = capreader_open(path, &r);
 
 	(void)log_printable(printable, sizeof(printable), name);
+	if (rv == -EINTR) {
+		capreader_close(r);
+		return; /* stopped while it waited */
+	}
 	if (rv != 0) {
 		log_error("input", "cannot read '%s': %s", printable, words(r, rv));
 		result->files_failed++;
@@ -136,6 +140,8 @@ static void read_file(struct source_file *s, const char *path, struct source_fil
 	set_reader(s, r);
 	rv = read_packets(s, r);
 	set_reader(s, NULL);
+	if (rv == -EINTR)
+		rv = 0; /* stopped while it waited: the result tells */
 	if (rv != 0)
 		log_warning("input",
 		    "'%s' ends early: %s; what came before is archived, continuing", printable,
@@ -163,6 +169,7 @@ void source_file_run(struct source_file *s, struct source_file_result *ret_resul
 void source_file_stop(struct source_file *s)
 {
 	atomic_store_explicit(&s->stop, true, memory_order_relaxed);
+	capreader_interrupt();
 }
 
 uint64_t source_file_progress(struct source_file *s, uint64_t *ret_total_bytes)

@@ -34,7 +34,12 @@ int source_file_new(char *const *paths, unsigned count, struct filter *filter, s
 /* source_file_run - read everything, until the end or until stopped. */
 void source_file_run(struct source_file *s, struct source_file_result *ret_result);
 
-/* source_file_stop - end the run soon. Threads: any. */
+/*
+ * source_file_stop - end the run soon.
+ *
+ * A run that waits for a pipe ends when its thread gets a signal, see capreader_interrupt.
+ * Threads:  any.
+ */
 void source_file_stop(struct source_file *s);
 
 /*

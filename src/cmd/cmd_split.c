@@ -28,6 +28,12 @@
 /* The exit status after a second signal: 128 + SIGINT, as shells count. */
 #define EXIT_INTERRUPTED 130
 
+/* Sent to the demux thread to end its wait for an input; nobody else uses it. */
+#define SIGNUDGE SIGRTMIN
+
+/* How often it is sent: it may come just before the wait begins. */
+#define NUDGE_MS 20
+
 struct split {
 	/* set at start, then read-only */
 	const struct options *options;
@@ -38,15 +44,28 @@ struct split {
 	int signal_fd;
 	mono_t start;
 
+	/* owned by main */
+	pthread_t thread;
+	unsigned stops; /* signals that asked for the end */
+
 	/* owned by the demux thread until it is joined */
 	struct source_file_result result;
 };
+
+static void nudge(int signal_number)
+{
+	(void)signal_number; /* its coming is all: it ends a wait for a pipe */
+}
 
 static void *demux_thread(void *arg)
 {
 	struct split *s = arg;
 	const uint64_t one = 1;
+	sigset_t set;
 
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGNUDGE);
+	(void)pthread_sigmask(SIG_UNBLOCK, &set, NULL); /* cannot fail with a known `how` */
 	source_file_run(s->source, &s->result);
 	demux_finish(s->pipeline.demux);
 	(void)fileio_write(s->done_fd, &one, sizeof(one)); /* an eventfd takes the first 2^64 - 2 */
@@ -63,7 +82,6 @@ static struct report report_of(const struct split *s)
 /* SIGINT and SIGTERM end the input; what was read is archived. The second one ends us. */
 static void take_signal(struct split *s)
 {
-	static int stops; /* main only */
 	struct signalfd_siginfo info;
 	struct report r;
 
@@ -72,7 +90,7 @@ static void take_signal(struct split *s)
 	switch (info.ssi_signo) {
 	case SIGINT:
 	case SIGTERM:
-		if (stops++ > 0)
+		if (s->stops++ > 0)
 			_exit(EXIT_INTERRUPTED);
 		log_warning("split", "interrupted: finishing; once more quits now");
 		source_file_stop(s->source);
@@ -86,6 +104,14 @@ static void take_signal(struct split *s)
 	}
 }
 
+static void draw(struct split *s)
+{
+	uint64_t total, done = source_file_progress(s->source, &total);
+
+	progress_show(done, total, ledger_get(&s->pipeline.ledger.flows), "flows",
+	    clk_mono().ns - s->start.ns);
+}
+
 static void wait_for_end(struct split *s)
 {
 	struct pollfd fds[2] = {
@@ -94,16 +120,14 @@ static void wait_for_end(struct split *s)
 
 	while (!(fds[0].revents & POLLIN)) {
 		fds[0].revents = fds[1].revents = 0;
-		if (poll(fds, 2, bar ? PROGRESS_INTERVAL_MS : -1) < 0)
+		if (poll(fds, 2, s->stops > 0 ? NUDGE_MS : bar ? PROGRESS_INTERVAL_MS : -1) < 0)
 			continue; /* interrupted: nothing came */
 		if (fds[1].revents & POLLIN)
 			take_signal(s);
-		if (bar) {
-			uint64_t total, done = source_file_progress(s->source, &total);
-
-			progress_show(done, total, ledger_get(&s->pipeline.ledger.flows), "flows",
-			    clk_mono().ns - s->start.ns);
-		}
+		if (s->stops > 0)
+			(void)pthread_kill(s->thread, SIGNUDGE); /* it is not joined yet */
+		if (bar)
+			draw(s);
 	}
 	if (bar)
 		progress_end();
@@ -112,8 +136,10 @@ static void wait_for_end(struct split *s)
 /* Signals come through a descriptor; threads that start from now on never see one. */
 static int open_descriptors(struct split *s)
 {
+	struct sigaction action = {.sa_handler = nudge};
 	sigset_t set;
 
+	(void)sigaction(SIGNUDGE, &action, NULL); /* cannot fail for a signal that there is */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
@@ -180,8 +206,7 @@ static int report(struct split *s)
 
 static int run(struct split *s)
 {
-	pthread_t thread;
-	int rv = thread_start("fk-demux", demux_thread, s, &thread);
+	int rv = thread_start("fk-demux", demux_thread, s, &s->thread);
 
 	if (rv != 0) {
 		log_error("start", "cannot start: %s", strerror(-rv));
@@ -189,7 +214,7 @@ static int run(struct split *s)
 		return EXIT_NOTHING;
 	}
 	wait_for_end(s);
-	(void)pthread_join(thread, NULL); /* our own, joined once */
+	(void)pthread_join(s->thread, NULL); /* our own, joined once */
 	pipeline_stop(&s->pipeline);
 	return report(s);
 }

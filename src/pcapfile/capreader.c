@@ -12,6 +12,7 @@
 #include "pcapfile/instream.h"
 #include "pcapfile/pcapngreader.h"
 #include "pcapfile/pcapreader.h"
+#include "pcapfile/rawfile.h"
 
 struct capreader {
 	struct instream *in;
@@ -124,6 +125,11 @@ int capreader_next(struct capreader *r, struct packet *ret_packet)
 	else
 		r->answer = pcapngreader_next(r->pcapng, ret_packet);
 	return r->answer;
+}
+
+void capreader_interrupt(void)
+{
+	rawfile_interrupt();
 }
 
 const char *capreader_error(const struct capreader *r)

@@ -81,6 +81,13 @@ const char *capreader_skipped_error(const struct capreader *r);
 const char *capreader_interface_name(const struct capreader *r, uint32_t n);
 
 /*
+ * capreader_interrupt - from now on a signal ends whatever waits for an input, with -EINTR.
+ *
+ * Threads:  any. For the whole process, for good; see rawfile_interrupt.
+ */
+void capreader_interrupt(void);
+
+/*
  * capreader_progress - how far we are, in bytes of the file as it lies on disk.
  *
  * Takes:    r; ret_size_bytes may be NULL.

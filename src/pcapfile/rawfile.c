@@ -25,6 +25,20 @@ struct rawfile {
 	_Atomic uint64_t read_bytes;
 };
 
+/* Set once, when the program is to end; nothing else is read by it, so relaxed. */
+static atomic_bool interrupted;
+
+void rawfile_interrupt(void)
+{
+	atomic_store_explicit(&interrupted, true, memory_order_relaxed);
+}
+
+/* Is a call that a signal has ended to be made again? */
+static bool go_on(void)
+{
+	return errno == EINTR && !atomic_load_explicit(&interrupted, memory_order_relaxed);
+}
+
 static int measure(struct rawfile *f)
 {
 	struct stat st;
@@ -51,7 +65,7 @@ int rawfile_open(const char *path, struct rawfile **ret_file)
 	if (strcmp(path, "-") != 0) {
 		do
 			f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-		while (f->fd < 0 && errno == EINTR); /* a FIFO may wait long for its writer */
+		while (f->fd < 0 && go_on()); /* a FIFO may wait long for its writer */
 		if (f->fd < 0) {
 			error = -errno;
 			goto fail;
@@ -104,7 +118,7 @@ ssize_t rawfile_read(struct rawfile *f, uint8_t *buffer, size_t capacity)
 				read(f->fd, buffer, capacity)) < 0) {
 		if (errno == EAGAIN)
 			wait_readable(f->fd);
-		else if (errno != EINTR)
+		else if (!go_on())
 			return -errno;
 	}
 	atomic_store_explicit(&f->read_bytes, before + (uint64_t)n, memory_order_relaxed);

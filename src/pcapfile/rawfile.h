@@ -43,6 +43,14 @@ int rawfile_open_fd(int fd, struct rawfile **ret_file);
 ssize_t rawfile_read(struct rawfile *f, uint8_t *buffer, size_t capacity);
 
 /*
+ * rawfile_interrupt - from now on a signal ends whatever waits for an input, with -EINTR.
+ *
+ * Who calls it then sends signals to the thread that may be waiting until that has ended.
+ * Threads:  any. For the whole process, for good.
+ */
+void rawfile_interrupt(void);
+
+/*
  * rawfile_progress - how many bytes were read.
  *
  * Takes:    f; ret_size_bytes may be NULL.
