@@ -3,6 +3,7 @@
 #include "archive/dayindex.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <uuid/uuid.h>
 
 #include "archive/dayrow.h"
+#include "base/fileio.h"
 
 #define BUSY_MS       10000
 #define CLOSE_BUSY_MS 1000
@@ -164,10 +166,27 @@ static int open_reader(struct archive *a, struct dayindex *x)
 	return rv == 0 ? check_schema(x) : rv;
 }
 
+/* SQLite would make the file readable by all; an empty one is as good to it. */
+static int create_db(const struct archive *a, int32_t day)
+{
+	int dir = archive_open_day(a, day), fd, rv = 0;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, LAYOUT_INDEX, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, ARCHIVE_FILE_MODE);
+	if (fd < 0)
+		rv = -errno;
+	fileio_close(fd);
+	fileio_close(dir);
+	return rv;
+}
+
 static int open_writer(struct archive *a, struct dayindex *x)
 {
-	int rv = open_db(a, x, AS_IT_LIES_NO);
+	int rv = create_db(a, x->day);
 
+	if (rv == 0)
+		rv = open_db(a, x, AS_IT_LIES_NO);
 	return rv == 0 ? set_up_writer(x) : rv;
 }
 

@@ -285,6 +285,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 {
 	struct store_part part = part_of(b);
 	enum store_result result = STORE_PUBLISHED;
+	uint64_t pkts = b->record.tally.pkts[0] + b->record.tally.pkts[1];
 	struct loss loss;
 	int rv;
 
@@ -295,11 +296,16 @@ static void close_lossy(struct saver *s, struct batch *b)
 		return; /* nothing of it was ever written, and all of it is counted */
 	b->record.lost_pkts += loss.pkts;
 	rv = retally(s, &part, &b->record);
+	if (rv != 0) {
+		/* What is staged stays for the next start; the rest was counted when it was lost. */
+		note_disk(s, rv);
+		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts - loss.pkts);
+		return;
+	}
 	part.day = clk_day(b->record.tally.first_ns);
 	s->out_len = 0;
 	put_record(s, &b->record);
-	if (rv == 0)
-		rv = store_publish_staged(s->store, &part, s->out, s->out_len, &result);
+	rv = store_publish_staged(s->store, &part, s->out, s->out_len, &result);
 	account_published(s, b, &part, rv, result);
 }
 

@@ -295,7 +295,10 @@ char *rig_text(const struct rig *r)
 	}
 	for (uint32_t i = 0; i < r->file_count; i++) {
 		row_text(&files[i].record, line, sizeof(line));
-		fprintf(f, "%s %08x %s\n", files[i].path, files[i].crc, line);
+		fprintf(f, "%s %08x %08lx %s\n", files[i].path, files[i].crc,
+		    crc32(0, (const Bytef *)files[i].numbers,
+			(uInt)(files[i].count * sizeof(*files[i].numbers))),
+		    line);
 	}
 	ck_assert_int_eq(fclose(f), 0);
 	free(files);

@@ -445,6 +445,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, both_directions_are_one_flow, 0, 3);
 	tcase_add_test(t, mapped_addresses_are_those_of_ipv4);
 	tcase_add_test(t, every_word_of_the_key_tells_flows_apart);

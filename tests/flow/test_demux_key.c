@@ -311,6 +311,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, vlans_do_not_tell_flows_apart_by_default, 0, 2);
 	tcase_add_test(t, vlans_tell_flows_apart_when_they_are_in_the_key);
 	tcase_add_test(t, fragments_stay_in_their_vlan);

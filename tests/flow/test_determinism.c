@@ -21,11 +21,11 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"few flows, long", 5, 8000, 1000, 1460, 0, 0, 262144},
-    {"many flows, small", 3000, 20000, 100000, 100, 0, 0, 262144},
-    {"more flows than room", 400, 15000, 60, 700, 0, 0, 262144},
-    {"super-packets", 60, 1500, 1000, 60000, 0, 0, 262144},
-    {"caps and snap length", 200, 12000, 1000, 1460, 20000, SEC(20), 128},
+    {"few flows, long", 5, 5000, 1000, 1460, 0, 0, 262144},
+    {"many flows, small", 2000, 6000, 100000, 100, 0, 0, 262144},
+    {"more flows than room", 400, 5000, 60, 700, 0, 0, 262144},
+    {"super-packets", 60, 900, 1000, 60000, 0, 0, 262144},
+    {"caps and snap length", 200, 4000, 1000, 1460, 20000, SEC(20), 128},
 };
 #define KINDS ((int)(sizeof(kinds) / sizeof(kinds[0])))
 

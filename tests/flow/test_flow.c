@@ -157,6 +157,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_flow_takes_at_most_256_bytes);
 	tcase_add_test(t, a_connection_is_half_open_until_the_sender_of_the_syn_acks);
 	tcase_add_test(t, a_connection_ends_with_both_fins);

@@ -292,6 +292,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, it_takes_exactly_as_many_as_it_was_made_for, 0, 5);
 	tcase_add_loop_test(t, equal_hashes_do_not_make_equal_flows, 0, 4);
 	tcase_add_test(t, any_byte_of_the_key_matters);

@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Every command line in README and in the EXAMPLES of the manual is run, with UUID standing for a
+# flow of the recorded capture.
+. "$(dirname "$0")/lib.sh"
+need tcpdump sqlite3 gzip
+
+root=$(cd "$here/../.." && pwd)
+mkdir -p bin tests && ln -s "$FLOWKEEP" bin/flowkeep && ln -s "$data" tests/data
+gzip -c "$data/demo.pcap" >big.pcap.gz
+PATH=$work/bin:$PATH
+flowkeep split -q -d archive tests/data/demo.pcap
+uuid=$(flowkeep find -d archive --format uuid --limit 1)
+
+examples() {
+	# README: indented lines that begin with a program's name. Manual: literal text under EXAMPLES,
+	# lines that end with a backslash joined.
+	grep -hE '^    (flowkeep|gzip|tshark) ' "$root/README"
+	for page in "$root"/man/*.[15]; do
+		sed -n '/^\.Sh EXAMPLES/,$p' "$page" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.[BE]d'
+	done | sed 's/\\e$/\\/' | sed -e ':a' -e '/\\$/N; s/\\\n//; ta'
+}
+
+examples | sort -u >lines
+while read -r line; do
+	echo "$line"
+	bash -o pipefail -c "${line//UUID/$uuid}" >out 2>err </dev/null
+	same "$line: $(head -c 300 err)" 0 $?
+done <lines
+check "there are examples" test "$passed" -ge 15
+finish
