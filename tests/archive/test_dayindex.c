@@ -141,7 +141,7 @@ static const char *const names[] = { "00000000-0000-0000-0000-000000000000", "00
 	"3f2a8c1d-ffff-5fff-8fff-ffffffffffff", "3f2affff-ffff-ffff-ffff-ffffffffffff",
 	"ffffffff-ffff-ffff-ffff-ffffffffffff", "3F2A8C1D-0000-5000-8000-000000000001",
 	"3f2a8c1d-0000-5000-8000-00000000000G", "3f2a8c1d-0000-5000-8000-0000000000011", "3f2a8c1d", "3f2a", "3", "f",
-	"host_1577836800_00000000000012AB", "host_1577836800_00000000000012AC", "host", "host-", "host.", "zz", "z", "Z",
+	"host_1577836800_00000000000012AB", "host_1577836800_00000000000012AC", "host", "host-", "host.", "zzz", "zz", "z", "Z",
 	"_", "-", "0", "00000000-0000-0000-0000-00000000000", "3f2a8c1d-0000-5000-8000000000000001" };
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
