@@ -63,12 +63,6 @@ struct pass {
 	struct tally_roles roles;
 };
 
-/* The sender's side of a fragment that names no ports. */
-static enum side fragment_side(const struct flowkey *k, const struct decoded *d)
-{
-	return memcmp(d->src, k->addr[SIDE_LOW], sizeof(d->src)) == 0 ? SIDE_LOW : SIDE_HIGH;
-}
-
 static int add_packet(struct pass *s, const struct packet *p, const struct record *r, char *error)
 {
 	enum side sender;
@@ -85,7 +79,7 @@ static int add_packet(struct pass *s, const struct packet *p, const struct recor
 		tally_roles_add(&s->roles, &d, sender);
 		break;
 	case DECODE_FRAGMENT:
-		sender = fragment_side(&s->key, &d);
+		sender = flowkey_fragment_sender(&s->key, &d);
 		break;
 	default:
 		return complain(error, "packet %" PRIu64 " does not decode",

@@ -325,13 +325,6 @@ static struct flow *flow_for(
 	return f != NULL ? f : begin_flow(d, k, hash, a);
 }
 
-/* The side that sent a fragment without ports. */
-static enum side fragment_sender(const struct flow *f, const struct decoded *dec)
-{
-	return memcmp(dec->src, f->key.addr[SIDE_LOW], sizeof(dec->src)) == 0 ? SIDE_LOW
-									      : SIDE_HIGH;
-}
-
 static void take_fragment(struct demux *d, const struct packet *p, const struct decoded *dec)
 {
 	struct arrival a = {p, dec, SIDE_LOW, true};
@@ -353,7 +346,7 @@ static void take_fragment(struct demux *d, const struct packet *p, const struct 
 	}
 	if (has_lingered(d, f))
 		publish_ended(d, f);
-	a.sender = fragment_sender(f, dec);
+	a.sender = flowkey_fragment_sender(&f->key, dec);
 	arrive(d, f, &a);
 }
 
@@ -370,7 +363,7 @@ static void give_held(const struct packet *p, void *arg)
 	struct arrival a = {p, &dec, SIDE_LOW, false};
 
 	(void)decode_packet(p, &dec); /* it decoded when it was held */
-	a.sender = fragment_sender(h->flow, &dec);
+	a.sender = flowkey_fragment_sender(&h->flow->key, &dec);
 	keep(h->demux, h->flow, &a);
 }
 

@@ -29,6 +29,11 @@ enum side flowkey_make(
 	return sender;
 }
 
+enum side flowkey_fragment_sender(const struct flowkey *k, const struct decoded *d)
+{
+	return memcmp(d->src, k->addr[SIDE_LOW], sizeof(d->src)) == 0 ? SIDE_LOW : SIDE_HIGH;
+}
+
 uint64_t flowkey_hash(const struct hash_key *seed, const struct flowkey *k)
 {
 	uint64_t words[sizeof(*k) / 8];

@@ -40,6 +40,13 @@ enum vlan_key { VLAN_KEY_NO, VLAN_KEY_YES };
 enum side flowkey_make(
     const struct decoded *d, uint32_t linktype, enum vlan_key vlan_key, struct flowkey *ret_key);
 
+/*
+ * flowkey_fragment_sender - the side that sent a fragment without ports (DECODE_FRAGMENT) of a flow.
+ *
+ * Both ends on one address cannot be told apart: SIDE_LOW.
+ */
+enum side flowkey_fragment_sender(const struct flowkey *k, const struct decoded *d);
+
 /* flowkey_hash - the seeded hash of a key. flowkey_equal - compares all 48 bytes. */
 uint64_t flowkey_hash(const struct hash_key *seed, const struct flowkey *k);
 
