@@ -64,7 +64,7 @@ int store_stage(struct store *s, const struct store_part *part, enum store_stage
 /*
  * store_publish_staged - append the last bytes to a staged file and publish it.
  *
- * Returns:  as store_publish; on failure the staged file stays, for the next start to adopt.
+ * Returns:  as store_publish; on failure the staged file stays where it is.
  */
 int store_publish_staged(struct store *s, struct store_part *part, const void *data, size_t len,
     enum store_result *ret_result);

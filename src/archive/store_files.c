@@ -116,7 +116,7 @@ static int is_duplicate(
 	int rv;
 
 	if (fd < 0)
-		return errno == ELOOP || errno == ENOENT ? 0 : -errno;
+		return errno == ELOOP || errno == ENOENT || errno == EACCES ? 0 : -errno;
 	rv = same_bytes(s, fd, my_fd, data, len);
 	fileio_close(fd);
 	return rv == -EISDIR ? 0 : rv;

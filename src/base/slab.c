@@ -229,6 +229,21 @@ static uint32_t take_slab(struct slab *s, int cl)
 	return i;
 }
 
+/* A jumbo lies outside of the arena: its pages are made up for by those of empty slabs. */
+static void release_empty(struct slab *s, size_t bytes)
+{
+	size_t released = 0;
+
+	for (uint32_t i = s->empty; i != NONE && released < bytes; i = s->meta[i].next) {
+		if (!s->meta[i].resident)
+			continue;
+		(void)madvise(s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
+		s->meta[i].resident = false;
+		s->resident_empty--;
+		released += SLAB_BYTES;
+	}
+}
+
 static struct chunk *get_jumbo(struct slab *s)
 {
 	struct chunk *c;
@@ -240,6 +255,7 @@ static struct chunk *get_jumbo(struct slab *s)
 	    NULL, class_bytes[JUMBO], PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c == MAP_FAILED)
 		return NULL;
+	release_empty(s, class_bytes[JUMBO]);
 	count_taken(s, class_bytes[JUMBO]);
 	return c;
 }

@@ -231,7 +231,7 @@ static void skip(struct demux *d, enum ledger_skip reason)
 }
 
 /* Is the packet beyond what its flow may keep? If so, it is counted. */
-static bool is_cut(struct demux *d, struct flow *f, const struct packet *p, uint32_t kept_bytes)
+static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 {
 	const struct demux_config *c = &d->config;
 
@@ -240,7 +240,7 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p, uint
 		skip(d, SKIP_duration);
 		return true;
 	}
-	if (c->max_flow_bytes != 0 && f->archived_bytes + kept_bytes > c->max_flow_bytes) {
+	if (c->max_flow_bytes != 0 && f->archived_bytes + p->caplen > c->max_flow_bytes) {
 		/* The limit is reached for good: a smaller packet behind a gap is of no use. */
 		f->archived_bytes = c->max_flow_bytes;
 		f->cut_bytes_pkts++;
@@ -253,9 +253,8 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p, uint
 static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 {
 	const struct packet *p = a->packet;
-	uint32_t kept = p->caplen < d->config.snaplen ? p->caplen : d->config.snaplen;
 
-	if (is_cut(d, f, p, kept))
+	if (is_cut(d, f, p))
 		return;
 	if (a->follows && flow_pkts(f) == 0) {
 		/* Its first is in the part before, or nowhere; this one alone would not tell the
@@ -263,13 +262,13 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 		skip(d, SKIP_fragment);
 		return;
 	}
-	if (keeper_append(d->keeper, f, p, kept) != 0) {
+	if (keeper_append(d->keeper, f, p, p->caplen) != 0) {
 		f->lost_pkts++;
 		ledger_add(&d->ledger->dropped[DROP_memory], 1);
 		return;
 	}
-	tally_add(&f->tally, p, kept, a->decoded, a->sender);
-	f->archived_bytes += kept;
+	tally_add(&f->tally, p, p->caplen, a->decoded, a->sender);
+	f->archived_bytes += p->caplen;
 }
 
 /* A packet has found its flow: state and list first, then the bytes. */
@@ -416,18 +415,12 @@ void demux_skip(struct demux *d, const struct packet *p, enum ledger_skip reason
 	skip(d, reason);
 }
 
-void demux_packet(struct demux *d, const struct packet *p)
+/* Sends a packet, which is no longer than the snap length, where it belongs. */
+static void take(struct demux *d, const struct packet *p)
 {
 	struct decoded dec;
-	enum decode_result r;
+	enum decode_result r = decode_packet(p, &dec);
 
-	count_read(d, p);
-	if (!pcapfmt_time_fits(p->ts_ns)) {
-		skip(d, SKIP_time);
-		return;
-	}
-	advance_clock(d, p->ts_ns);
-	r = decode_packet(p, &dec);
 	if (r != DECODE_OK && r != DECODE_FRAGMENT)
 		skip(d, skip_for(r));
 	else if (!d->config.protocols[dec.proto])
@@ -436,6 +429,22 @@ void demux_packet(struct demux *d, const struct packet *p)
 		take_fragment(d, p, &dec);
 	else
 		take_whole(d, p, &dec);
+}
+
+void demux_packet(struct demux *d, const struct packet *p)
+{
+	struct packet kept = *p;
+
+	count_read(d, p);
+	if (!pcapfmt_time_fits(p->ts_ns)) {
+		skip(d, SKIP_time);
+		return;
+	}
+	/* Before decoding, so that what is archived tells no less than what was counted. */
+	if (kept.caplen > d->config.snaplen)
+		kept.caplen = d->config.snaplen;
+	advance_clock(d, p->ts_ns);
+	take(d, &kept);
 	for (int i = 0; i < SWEEP_STEPS && sweep_one(d); i++)
 		;
 }

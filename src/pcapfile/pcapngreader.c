@@ -317,9 +317,12 @@ static int read_packet(struct pcapngreader *r, struct block *b, struct packet *r
 	int error;
 
 	if (b->padded > INSTREAM_MAX_PEEK) {
-		(void)skip(r, b, "packet block of %" PRIu32 " bytes, more than %u", b->length,
-			   INSTREAM_MAX_PEEK);
-		return pass_over(r, b, 0);
+		/* If it is cut as well, then that is what is wrong: one complaint, not two. */
+		error = pass_over(r, b, 0);
+		if (error < 0)
+			return error;
+		return skip(r, b, "packet block of %" PRIu32 " bytes, more than %u", b->length,
+			    INSTREAM_MAX_PEEK);
 	}
 	error = take_whole(r, b);
 	if (error < 0)

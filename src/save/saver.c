@@ -83,25 +83,15 @@ static const uint8_t *gather(struct saver *s, const struct chunk *c, size_t *ret
 	return s->in;
 }
 
-/* What a chain of records holds. */
-struct chain_sums {
-	uint64_t pkts;
-	uint64_t captured_bytes;
-};
-
-static struct chain_sums chain_sums(const struct chunk *c)
+/* How many records a chain holds. */
+static uint64_t chain_pkts(const struct chunk *c)
 {
-	struct chain_sums sums = {0, 0};
+	uint64_t pkts = 0;
 
-	for (; c != NULL; c = c->next) {
-		for (uint32_t at = 0; at < c->used; sums.pkts++) {
-			uint32_t caplen = pcapfmt_get_le32(c->data + at + 8);
-
-			sums.captured_bytes += caplen;
-			at += PCAPFMT_RECORD_HEADER_BYTES + caplen;
-		}
-	}
-	return sums;
+	for (; c != NULL; c = c->next)
+		for (uint32_t at = 0; at < c->used; pkts++)
+			at += PCAPFMT_RECORD_HEADER_BYTES + pcapfmt_get_le32(c->data + at + 8);
+	return pkts;
 }
 
 static void put_file_header(struct saver *s, uint32_t linktype)
@@ -209,7 +199,7 @@ static void flush(struct saver *s, struct batch *b)
 {
 	const struct loss *before = find_loss(s, b->serial);
 	bool begin = !b->staged || (before != NULL && before->no_file);
-	struct chain_sums sums = chain_sums(b->chunks);
+	uint64_t pkts = chain_pkts(b->chunks);
 	struct store_part part = part_of(b);
 	struct loss *l = NULL;
 	int rv;
@@ -222,8 +212,8 @@ static void flush(struct saver *s, struct batch *b)
 	    s->store, &part, begin ? STORE_STAGE_CREATE : STORE_STAGE_APPEND, s->out, s->out_len);
 	note_disk(s, rv);
 	if (rv != 0) {
-		ledger_add(&s->config->ledger->dropped[DROP_disk], sums.pkts);
-		l = note_loss(s, b->serial, sums.pkts);
+		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts);
+		l = note_loss(s, b->serial, pkts);
 	} else if (begin && before != NULL) {
 		l = note_loss(s, b->serial, 0);
 	}
@@ -297,7 +287,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 	b->record.lost_pkts += loss.pkts;
 	rv = retally(s, &part, &b->record);
 	if (rv != 0) {
-		/* What is staged stays for the next start; the rest was counted when it was lost. */
+		/* The staged file stays; what was lost of the part before is counted already. */
 		note_disk(s, rv);
 		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts - loss.pkts);
 		return;

@@ -47,7 +47,8 @@ static void check_dirty(struct archive *a, const int32_t *want, size_t count)
 	free(days);
 }
 
-/* ---- opening, and the lock -------------------------------------------------------------------- */
+/* ---- opening, and the lock --------------------------------------------------------------------
+ */
 
 START_TEST(a_writer_makes_the_directory_with_its_parents)
 {
@@ -169,11 +170,12 @@ START_TEST(the_lock_of_a_writer_in_another_process_ends_with_it)
 }
 END_TEST
 
-/* ---- days ------------------------------------------------------------------------------------- */
+/* ---- days -------------------------------------------------------------------------------------
+ */
 
 START_TEST(the_list_of_dirty_days_survives_until_each_is_struck)
 {
-	static const int32_t all[] = { 0, 20000, 20454, 20455 }, left[] = { 0, 20455 };
+	static const int32_t all[] = {0, 20000, 20454, 20455}, left[] = {0, 20455};
 	const char *dir = tempdir_new();
 	struct archive *a = open_archive(dir, ARCHIVE_WRITE);
 
@@ -230,7 +232,7 @@ START_TEST(foreign_lines_among_the_dirty_days_are_passed_over)
 {
 	static const char text[] = "2026/01/02\n\n../../etc\n2026/02/30\nxx\n2026/1/2\n1970/01/01\n"
 				   "2026/01/02 \n/2026/01/02\n2026/01/03";
-	static const int32_t want[] = { 0, 20455, 20456 };
+	static const int32_t want[] = {0, 20455, 20456};
 	const char *dir = tempdir_new();
 	struct archive *a;
 
@@ -271,7 +273,7 @@ START_TEST(threads_may_touch_and_strike_days_at_once)
 	size_t n;
 
 	for (int32_t i = 0; i < THREADS; i++) {
-		t[i] = (struct toucher){ a, 20000 + i * 10 };
+		t[i] = (struct toucher){a, 20000 + i * 10};
 		ck_assert_int_eq(pthread_create(&thread[i], NULL, touch_days, &t[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++)
@@ -294,7 +296,7 @@ static void make(const char *dir, const char *name)
 
 START_TEST(days_are_listed_oldest_first_and_nothing_else_is_a_day)
 {
-	static const int32_t want[] = { 0, 18262, 20454, 20455, 20820, 2932896 };
+	static const int32_t want[] = {0, 18262, 20454, 20455, 20820, 2932896};
 	const char *dir = tempdir_new();
 	struct archive *a = open_archive(dir, ARCHIVE_WRITE);
 	int32_t *days = NULL;
@@ -345,7 +347,8 @@ START_TEST(a_day_that_is_a_symbolic_link_is_not_opened)
 }
 END_TEST
 
-/* ---- numbers of staged files ------------------------------------------------------------------ */
+/* ---- numbers of staged files ------------------------------------------------------------------
+ */
 
 static void leave(const char *dir, const char *name)
 {

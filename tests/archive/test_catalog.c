@@ -80,11 +80,12 @@ static void put(struct catalog *c, uint64_t n, int32_t day)
 	catalog_put(c, &r);
 }
 
-/* ---- many threads ----------------------------------------------------------------------------- */
+/* ---- many threads -----------------------------------------------------------------------------
+ */
 
 #define RECORDS 50000u
 #define THREADS 4u
-#define DAYS	3u
+#define DAYS    3u
 
 struct putter {
 	struct catalog *catalog;
@@ -107,7 +108,8 @@ static void check_day(struct archive *a, uint32_t day)
 	struct record want;
 	struct rows rows;
 
-	ck_assert_int_eq(rows_select(a, RECORDS_DAY + (int32_t)day, NULL, DAYINDEX_EXACT, &rows), 0);
+	ck_assert_int_eq(
+	    rows_select(a, RECORDS_DAY + (int32_t)day, NULL, DAYINDEX_EXACT, &rows), 0);
 	ck_assert_uint_eq(rows.count, (RECORDS - day + DAYS - 1) / DAYS);
 	for (size_t i = 0; i < rows.count; i++) {
 		uint64_t n = rows.record[i].length - 1000;
@@ -128,12 +130,12 @@ START_TEST(fifty_thousand_records_from_several_threads_are_all_there)
 {
 	struct archive *a = begin(DAYS);
 	struct catalog *c = start(a, SYNC_NONE);
-	struct catalog_result result = { .failed = 4711 };
+	struct catalog_result result = {.failed = 4711};
 	struct putter p[THREADS];
 	pthread_t t[THREADS];
 
 	for (uint64_t i = 0; i < THREADS; i++) {
-		p[i] = (struct putter){ c, i };
+		p[i] = (struct putter){c, i};
 		ck_assert_int_eq(pthread_create(&t[i], NULL, put_many, &p[i]), 0);
 	}
 	for (unsigned i = 0; i < THREADS; i++)
@@ -145,10 +147,12 @@ START_TEST(fifty_thousand_records_from_several_threads_are_all_there)
 	ck_assert(!tempdir_exists(tempdir_path(archive_path(a), ".dirty")));
 	for (uint32_t day = 0; day < DAYS; day++) {
 		check_day(a, day);
-		ck_assert_str_eq(sqlcheck_text(index_of(a, RECORDS_DAY + (int32_t)day), "PRAGMA integrity_check"),
+		ck_assert_str_eq(sqlcheck_text(index_of(a, RECORDS_DAY + (int32_t)day),
+				     "PRAGMA integrity_check"),
 		    "ok");
 	}
-	ck_assert_uint_eq(tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 1); /* no log beside it */
+	ck_assert_uint_eq(
+	    tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 1); /* no log beside it */
 	archive_close(a);
 }
 END_TEST
@@ -170,7 +174,8 @@ START_TEST(more_days_at_once_than_are_kept_open_lose_nothing)
 }
 END_TEST
 
-/* ---- groups ----------------------------------------------------------------------------------- */
+/* ---- groups -----------------------------------------------------------------------------------
+ */
 
 /* Waits until a day shows this many rows: the test's time-out says that they never came. */
 static void wait_rows(struct archive *a, int32_t day, size_t want)
@@ -210,7 +215,7 @@ END_TEST
 START_TEST(nothing_put_is_nothing_failed)
 {
 	struct archive *a = begin(1);
-	struct catalog_result result = { .failed = 4711 };
+	struct catalog_result result = {.failed = 4711};
 
 	catalog_stop(start(a, SYNC_GROUP), &result);
 	ck_assert_uint_eq(result.failed, 0);
@@ -234,7 +239,8 @@ START_TEST(a_part_that_comes_again_replaces_its_row)
 }
 END_TEST
 
-/* ---- what goes wrong -------------------------------------------------------------------------- */
+/* ---- what goes wrong --------------------------------------------------------------------------
+ */
 
 START_TEST(a_day_whose_index_is_damaged_stays_dirty_and_no_other)
 {
@@ -242,7 +248,8 @@ START_TEST(a_day_whose_index_is_damaged_stays_dirty_and_no_other)
 	struct catalog *c;
 	struct catalog_result result;
 
-	tempdir_write(index_of(a, RECORDS_DAY + 1), "This is no database at all, whatever one thinks.", 48);
+	tempdir_write(
+	    index_of(a, RECORDS_DAY + 1), "This is no database at all, whatever one thinks.", 48);
 	c = start(a, SYNC_NONE);
 	for (uint64_t n = 0; n < 30; n++)
 		put(c, n, RECORDS_DAY + (int32_t)(n % 3));
@@ -292,8 +299,10 @@ static Suite *catalog_suite(void)
 	tcase_set_timeout(t, 240);
 	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
 	tcase_add_test(t, fifty_thousand_records_from_several_threads_are_all_there);
-	tcase_add_loop_test(t, more_days_at_once_than_are_kept_open_lose_nothing, SYNC_NONE, SYNC_EACH + 1);
-	tcase_add_loop_test(t, rows_become_visible_without_more_records_or_a_stop, SYNC_NONE, SYNC_EACH + 1);
+	tcase_add_loop_test(
+	    t, more_days_at_once_than_are_kept_open_lose_nothing, SYNC_NONE, SYNC_EACH + 1);
+	tcase_add_loop_test(
+	    t, rows_become_visible_without_more_records_or_a_stop, SYNC_NONE, SYNC_EACH + 1);
 	tcase_add_test(t, nothing_put_is_nothing_failed);
 	tcase_add_test(t, a_part_that_comes_again_replaces_its_row);
 	tcase_add_test(t, a_day_whose_index_is_damaged_stays_dirty_and_no_other);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of a day's index: rows come back whole, are found by UUID and by every beginning of one, and
- * lie in the file as the manual says. For damaged files see test_dayindex_damage.c.
+ * Tests of a day's index: rows come back whole, are found by UUID and by every beginning of one,
+ * and lie in the file as the manual says. For damaged files see test_dayindex_damage.c.
  */
 #include <check.h>
 #include <ctype.h>
@@ -24,7 +24,8 @@ static void finish(struct archive *a, char *index)
 	free(index);
 }
 
-/* By how the index keeps them: names as text come before UUIDs as bytes, then by name, then by part. */
+/* By how the index keeps them: names as text come before UUIDs as bytes, then by name, then by
+ * part. */
 static int is_uuid(const char *text)
 {
 	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -68,7 +69,8 @@ START_TEST(rows_come_back_whole_and_in_order)
 		records_make(n, &records[n]);
 		records[n].part = (uint32_t)(n * n);
 		if (n % 4 == 0)
-			(void)snprintf(records[n].uuid, LAYOUT_UUID_SIZE, "host_%02u", (unsigned)(n / 8));
+			(void)snprintf(
+			    records[n].uuid, LAYOUT_UUID_SIZE, "host_%02u", (unsigned)(n / 8));
 		if (n % 5 == 0)
 			records[n].interface[0] = '\0';
 		records[n].key.vlan[0] = (uint16_t)(n % 6 ? 0 : n);
@@ -96,16 +98,16 @@ static const struct {
 	uint8_t low[16], high[16];
 	uint16_t low_port, high_port;
 } ends[] = {
-	{ 4, { 10, 0, 0, 1 }, { 10, 0, 0, 2 }, 5, 4 },
-	{ 4, { 0 }, { 255, 255, 255, 255 }, 68, 67 },
-	{ 4, { 127, 0, 0, 1 }, { 127, 0, 0, 1 }, 80, 50000 },
-	{ 6, { 0x20, 1 }, { 0x20, 2 }, 1, 1 },
-	{ 6, { 0 }, { 0xff, [15] = 0xff }, 0, 0 },
-	{ 6, { [15] = 1 }, { [15] = 1 }, 1, 65535 },
-	{ 6, { [11] = 0xff }, { 0x20, 1 }, 2, 1 },
-	/* One end IPv4-mapped: such a packet is IPv6 still, as the other end is not. */
-	{ 6, { [10] = 0xff, [11] = 0xff, [12] = 10 }, { 0x20, 1 }, 7, 8 },
-	{ 6, { 0 }, { [10] = 0xff, [11] = 0xff, [12] = 10 }, 7, 8 },
+    {4, {10, 0, 0, 1}, {10, 0, 0, 2}, 5, 4},
+    {4, {0}, {255, 255, 255, 255}, 68, 67},
+    {4, {127, 0, 0, 1}, {127, 0, 0, 1}, 80, 50000},
+    {6, {0x20, 1}, {0x20, 2}, 1, 1},
+    {6, {0}, {0xff, [15] = 0xff}, 0, 0},
+    {6, {[15] = 1}, {[15] = 1}, 1, 65535},
+    {6, {[11] = 0xff}, {0x20, 1}, 2, 1},
+    /* One end IPv4-mapped: such a packet is IPv6 still, as the other end is not. */
+    {6, {[10] = 0xff, [11] = 0xff, [12] = 10}, {0x20, 1}, 7, 8},
+    {6, {0}, {[10] = 0xff, [11] = 0xff, [12] = 10}, 7, 8},
 };
 
 START_TEST(both_ends_come_back_with_the_client_on_its_side)
@@ -133,26 +135,30 @@ START_TEST(both_ends_come_back_with_the_client_on_its_side)
 }
 END_TEST
 
-/* ---- finding ---------------------------------------------------------------------------------- */
+/* ---- finding ----------------------------------------------------------------------------------
+ */
 
-static const char *const names[] = { "00000000-0000-0000-0000-000000000000", "00000000-0000-0000-0000-000000000001",
-	"3f2a8c1d-0000-5000-8000-000000000001", "3f2a8c1d-0000-5000-8000-000000000002",
-	"3f2a8c1d-0000-5000-8000-00000000000f", "3f2a8c1e-0000-5000-8000-000000000001",
-	"3f2a8c1d-ffff-5fff-8fff-ffffffffffff", "3f2affff-ffff-ffff-ffff-ffffffffffff",
-	"ffffffff-ffff-ffff-ffff-ffffffffffff", "3F2A8C1D-0000-5000-8000-000000000001",
-	"3f2a8c1d-0000-5000-8000-00000000000G", "3f2a8c1d-0000-5000-8000-0000000000011", "3f2a8c1d", "3f2a", "3", "f",
-	"host_1577836800_00000000000012AB", "host_1577836800_00000000000012AC", "host", "host-", "host.", "zzz", "zz", "z", "Z",
-	"_", "-", "0", "00000000-0000-0000-0000-00000000000", "3f2a8c1d-0000-5000-8000000000000001" };
+static const char *const names[] = {"00000000-0000-0000-0000-000000000000",
+    "00000000-0000-0000-0000-000000000001", "3f2a8c1d-0000-5000-8000-000000000001",
+    "3f2a8c1d-0000-5000-8000-000000000002", "3f2a8c1d-0000-5000-8000-00000000000f",
+    "3f2a8c1e-0000-5000-8000-000000000001", "3f2a8c1d-ffff-5fff-8fff-ffffffffffff",
+    "3f2affff-ffff-ffff-ffff-ffffffffffff", "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    "3F2A8C1D-0000-5000-8000-000000000001", "3f2a8c1d-0000-5000-8000-00000000000G",
+    "3f2a8c1d-0000-5000-8000-0000000000011", "3f2a8c1d", "3f2a", "3", "f",
+    "host_1577836800_00000000000012AB", "host_1577836800_00000000000012AC", "host", "host-",
+    "host.", "zzz", "zz", "z", "Z", "_", "-", "0", "00000000-0000-0000-0000-00000000000",
+    "3f2a8c1d-0000-5000-8000000000000001"};
 #define NAMES (sizeof(names) / sizeof(names[0]))
 
 static void check_select(struct dayindex *x, const char *text, enum dayindex_match match)
 {
 	struct record want[NAMES * 2];
-	struct rows rows = { NULL, 0, 0 };
+	struct rows rows = {NULL, 0, 0};
 	size_t count = 0;
 
 	for (size_t i = 0; i < NAMES; i++) {
-		if (match == DAYINDEX_EXACT ? strcmp(names[i], text) != 0 : strncmp(names[i], text, strlen(text)) != 0)
+		if (match == DAYINDEX_EXACT ? strcmp(names[i], text) != 0
+					    : strncmp(names[i], text, strlen(text)) != 0)
 			continue;
 		for (uint32_t part = 0; part <= i % 2; part++, count++) {
 			records_make(i, &want[count]);
@@ -165,7 +171,8 @@ static void check_select(struct dayindex *x, const char *text, enum dayindex_mat
 	if (rows.count != count)
 		ck_abort_msg("'%s' gave %zu rows, not %zu", text, rows.count, count);
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(rows.record[i].uuid, want[i].uuid) != 0 || rows.record[i].part != want[i].part)
+		if (strcmp(rows.record[i].uuid, want[i].uuid) != 0 ||
+		    rows.record[i].part != want[i].part)
 			ck_abort_msg("'%s' gave %s at %zu", text, rows.record[i].uuid, i);
 	rows_free(&rows);
 }
@@ -226,10 +233,12 @@ START_TEST(whoever_is_called_may_end_the_walk)
 	}
 	rows_insert(a, records, 6);
 	ck_assert_int_eq(dayindex_open(a, RECORDS_DAY, DAYINDEX_READ, &x), 0);
-	ck_assert_int_eq(dayindex_select(x, NULL, DAYINDEX_EXACT, stop_at_third, &calls), -ECANCELED);
+	ck_assert_int_eq(
+	    dayindex_select(x, NULL, DAYINDEX_EXACT, stop_at_third, &calls), -ECANCELED);
 	ck_assert_int_eq(calls, 3);
 	calls = 0;
-	ck_assert_int_eq(dayindex_select(x, records[0].uuid, DAYINDEX_EXACT, stop_at_third, &calls), -ECANCELED);
+	ck_assert_int_eq(
+	    dayindex_select(x, records[0].uuid, DAYINDEX_EXACT, stop_at_third, &calls), -ECANCELED);
 	ck_assert_int_eq(calls, 3);
 	calls = 10;
 	ck_assert_int_eq(dayindex_select(x, "", DAYINDEX_PREFIX, stop_at_third, &calls), 0);
@@ -239,7 +248,8 @@ START_TEST(whoever_is_called_may_end_the_walk)
 }
 END_TEST
 
-/* ---- writing ---------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------
+ */
 
 START_TEST(a_row_of_the_same_uuid_and_part_is_put_in_place_of_the_old)
 {
@@ -337,23 +347,31 @@ START_TEST(the_file_is_one_and_as_the_manual_says)
 	(void)strcpy(r[1].uuid, "3F2A8C1D-0000-5000-8000-000000000001");
 	(void)strcpy(r[2].uuid, "host_1577836800_00000000000012AB");
 	rows_insert(a, r, 3);
-	ck_assert_uint_eq(tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 1); /* no log beside it */
+	ck_assert_uint_eq(
+	    tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 1); /* no log beside it */
 	bytes = tempdir_read(index, &len);
 	ck_assert_uint_gt(len, 100);
-	ck_assert(bytes[18] == 1 && bytes[19] == 1); /* not in WAL mode: sqlite.org/fileformat2.html 1.3.3 */
+	ck_assert(bytes[18] == 1 &&
+		  bytes[19] == 1); /* not in WAL mode: sqlite.org/fileformat2.html 1.3.3 */
 	free(bytes);
 	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA integrity_check"), "ok");
 	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA application_id"), "1718382455"); /* "flow" */
 	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA user_version"), "1");
-	ck_assert_str_eq(sqlcheck_text(index, "SELECT group_concat(typeof(uuid) || length(uuid)) FROM flow"),
+	ck_assert_str_eq(
+	    sqlcheck_text(index, "SELECT group_concat(typeof(uuid) || length(uuid)) FROM flow"),
 	    "text36,text32,blob16");
-	ck_assert_str_eq(sqlcheck_text(index, "SELECT hex(uuid) FROM flow WHERE typeof(uuid) = 'blob'"),
+	ck_assert_str_eq(
+	    sqlcheck_text(index, "SELECT hex(uuid) FROM flow WHERE typeof(uuid) = 'blob'"),
 	    "3F2A8C1D000050008000000000000001");
-	ck_assert_str_eq(sqlcheck_text(index, "SELECT hex(client_ip) FROM flow WHERE typeof(uuid) = 'blob'"),
+	ck_assert_str_eq(
+	    sqlcheck_text(index, "SELECT hex(client_ip) FROM flow WHERE typeof(uuid) = 'blob'"),
 	    "00000000000000000000FFFF0A020000");
-	ck_assert_str_eq(sqlcheck_text(index, "SELECT min(length(client_ip) + length(server_ip)) FROM flow"), "32");
-	ck_assert_str_eq(sqlcheck_text(index, "SELECT client_port || ' ' || server_port FROM flow WHERE proto = 6"
-					      " ORDER BY client_port LIMIT 1"),
+	ck_assert_str_eq(
+	    sqlcheck_text(index, "SELECT min(length(client_ip) + length(server_ip)) FROM flow"),
+	    "32");
+	ck_assert_str_eq(sqlcheck_text(index,
+			     "SELECT client_port || ' ' || server_port FROM flow WHERE proto = 6"
+			     " ORDER BY client_port LIMIT 1"),
 	    "443 1027"); /* record 3: the client is the high side */
 	finish(a, index);
 }
@@ -361,8 +379,8 @@ END_TEST
 
 START_TEST(a_path_may_hold_any_character)
 {
-	static const char *const paths[] = { "a b", "100%", "%41", "what?", "x?immutable=1", "a#b", "\xc3\xa9", "a'b",
-		"a&mode=memory", "a;b" };
+	static const char *const paths[] = {"a b", "100%", "%41", "what?", "x?immutable=1", "a#b",
+	    "\xc3\xa9", "a'b", "a&mode=memory", "a;b"};
 	char *index;
 	struct archive *a = rows_archive(paths[_i], &index);
 	struct record r;

@@ -35,7 +35,8 @@ static int read_all(struct archive *a, size_t *ret_count)
 		const struct record *r = &rows.record[i];
 
 		quick_assert(layout_uuid_valid(r->uuid));
-		quick_assert((unsigned)r->end_reason < END_REASONS && (unsigned)r->uuid_source <= UUID_EVENT);
+		quick_assert((unsigned)r->end_reason < END_REASONS &&
+			     (unsigned)r->uuid_source <= UUID_EVENT);
 		quick_assert(r->key.family == 4 || r->key.family == 6);
 		quick_assert(memchr(r->interface, '\0', sizeof(r->interface)) != NULL);
 	}
@@ -96,8 +97,9 @@ END_TEST
 
 START_TEST(what_is_no_index_of_ours_is_told_and_left_alone)
 {
-	static const char garbage[] = "This is no database, but it is long enough to be looked at as if it were one. "
-				      "This is no database, but it is long enough to be looked at as if it were one.";
+	static const char garbage[] =
+	    "This is no database, but it is long enough to be looked at as if it were one. "
+	    "This is no database, but it is long enough to be looked at as if it were one.";
 	char *index;
 	struct archive *a = rows_archive("a", &index);
 	uint8_t *bytes;
@@ -162,8 +164,8 @@ START_TEST(an_index_that_lost_a_page_or_more_at_its_end_is_damaged)
 	ck_assert_uint_eq(n, 200);
 	for (off_t len = st.st_size - 4096; len > 0; len -= 499) {
 		ck_assert_int_eq(truncate(index, len), 0);
-		ck_assert_msg(read_all(a, &n) == -EBADMSG, "cut to %jd of %jd: %zu rows", (intmax_t)len,
-		    (intmax_t)st.st_size, n);
+		ck_assert_msg(read_all(a, &n) == -EBADMSG, "cut to %jd of %jd: %zu rows",
+		    (intmax_t)len, (intmax_t)st.st_size, n);
 	}
 	finish(a, index);
 }
@@ -191,7 +193,7 @@ START_TEST(random_damage_never_does_harm)
 {
 	char *index;
 	struct archive *a = filled(60, &index);
-	struct random r = { 606 };
+	struct random r = {606};
 	uint8_t *bytes, *copy;
 	size_t len, n, damaged = 0;
 
@@ -202,7 +204,8 @@ START_TEST(random_damage_never_does_harm)
 
 		memcpy(copy, bytes, len);
 		for (uint64_t flips = 1 + random_below(&r, 8); flips > 0; flips--)
-			copy[random_below(&r, i % 2 ? len : 200)] ^= (uint8_t)(1u << random_below(&r, 8));
+			copy[random_below(&r, i % 2 ? len : 200)] ^=
+			    (uint8_t)(1u << random_below(&r, 8));
 		tempdir_write(index, copy, len);
 		rv = read_all(a, &n);
 		quick_assert(rv <= 0);
@@ -217,12 +220,13 @@ END_TEST
 
 START_TEST(a_row_that_we_would_not_write_is_damage)
 {
-	static const char *const changes[] = { "client_ip = x'0a000001'", "server_ip = ''", "server_ip = 'text'",
-		"client_port = 65536", "client_port = -1", "proto = 256", "part = -1", "vlan = 4096",
-		"client_packets = -1", "server_bytes = -5", "captured_bytes = -1", "client_flags = 256",
-		"end_reason = 'bored'", "end_reason = ''", "uuid_source = 'mars'", "snaplen = 262145",
-		"lost_packets = -1", "vlan_key = 16777216", "length = -1", "uuid = '../etc/passwd'", "uuid = ''",
-		"uuid = 'a b'", "uuid = x'00'", "linktype = 4294967296", "truncated = -1" };
+	static const char *const changes[] = {"client_ip = x'0a000001'", "server_ip = ''",
+	    "server_ip = 'text'", "client_port = 65536", "client_port = -1", "proto = 256",
+	    "part = -1", "vlan = 4096", "client_packets = -1", "server_bytes = -5",
+	    "captured_bytes = -1", "client_flags = 256", "end_reason = 'bored'", "end_reason = ''",
+	    "uuid_source = 'mars'", "snaplen = 262145", "lost_packets = -1", "vlan_key = 16777216",
+	    "length = -1", "uuid = '../etc/passwd'", "uuid = ''", "uuid = 'a b'", "uuid = x'00'",
+	    "linktype = 4294967296", "truncated = -1"};
 	char *index, sql[200];
 	struct archive *a = filled(1, &index);
 	size_t n;
@@ -241,16 +245,19 @@ START_TEST(foreign_text_in_a_row_is_cut_to_its_field)
 	struct archive *a = filled(1, &index);
 	size_t n;
 
-	sqlcheck_exec(index, "UPDATE flow SET interface = hex(zeroblob(500)), client_port = 'text'");
+	sqlcheck_exec(
+	    index, "UPDATE flow SET interface = hex(zeroblob(500)), client_port = 'text'");
 	ck_assert_int_eq(read_all(a, &n), 0);
 	ck_assert_uint_eq(n, 1);
 	finish(a, index);
 }
 END_TEST
 
-/* ---- a full disk ------------------------------------------------------------------------------ */
+/* ---- a full disk ------------------------------------------------------------------------------
+ */
 
-/* Inserts records from `from` on until one fails or `count` are in; commits. Returns the first error. */
+/* Inserts records from `from` on until one fails or `count` are in; commits. Returns the first
+ * error. */
 static int insert_many(struct dayindex *x, uint64_t from, uint64_t count)
 {
 	int rv = dayindex_begin(x), commit;
@@ -266,7 +273,8 @@ static int insert_many(struct dayindex *x, uint64_t from, uint64_t count)
 
 START_TEST(a_transaction_that_does_not_fit_fails_whole_and_the_next_one_is_good)
 {
-	uint64_t count = _i ? 20000 : 500; /* fails at the commit, or before it when the cache is full */
+	uint64_t count =
+	    _i ? 20000 : 500; /* fails at the commit, or before it when the cache is full */
 	char *index;
 	struct archive *a = filled(10, &index);
 	struct dayindex *x;
@@ -306,7 +314,8 @@ static Suite *dayindex_damage_suite(void)
 	tcase_add_test(t, random_damage_never_does_harm);
 	tcase_add_loop_test(t, a_row_that_we_would_not_write_is_damage, 0, 25);
 	tcase_add_test(t, foreign_text_in_a_row_is_cut_to_its_field);
-	tcase_add_loop_test(t, a_transaction_that_does_not_fit_fails_whole_and_the_next_one_is_good, 0, 2);
+	tcase_add_loop_test(
+	    t, a_transaction_that_does_not_fit_fails_whole_and_the_next_one_is_good, 0, 2);
 	suite_add_tcase(s, t);
 	return s;
 }

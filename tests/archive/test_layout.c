@@ -24,9 +24,10 @@ static const char *letters(size_t n)
 
 START_TEST(uuids_that_events_and_we_give_are_valid)
 {
-	static const char *const good[] = { "a", "0", "-", "_", "-.", "a.b", "3f2a8c1d-0000-5000-8000-000000000001",
-		"host_1577836800_00000000000012AB", "ndt-x7k2p_1700000000_000000000000002A", "a..b", "_.pcap.gz",
-		"a.pcap.gz", "flows.sqlite", "ABCXYZabcxyz0189._-" };
+	static const char *const good[] = {"a", "0", "-", "_", "-.", "a.b",
+	    "3f2a8c1d-0000-5000-8000-000000000001", "host_1577836800_00000000000012AB",
+	    "ndt-x7k2p_1700000000_000000000000002A", "a..b", "_.pcap.gz", "a.pcap.gz",
+	    "flows.sqlite", "ABCXYZabcxyz0189._-"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		ck_assert_msg(layout_uuid_valid(good[i]), "'%s'", good[i]);
@@ -34,10 +35,10 @@ START_TEST(uuids_that_events_and_we_give_are_valid)
 }
 END_TEST
 
-static const char *const hostile[] = { "", ".", "..", ".hidden", ".dirty", "../../etc/passwd", "a/b", "/", "/a", "a/",
-	"a\\b", "a b", " a", "a ", "a\n", "\n", "a\tb", "a~1", "~", "a~", "a:b", "a*", "a?", "a;rm", "$(a)", "`a`",
-	"a\x01", "a\x7f", "a\x80", "\xc3\xa9", "a\xff", "a'b", "a\"b", "a,b", "a+b", "a@b", "%2e%2e", "a%00", "a|b",
-	"\x1b[2J" };
+static const char *const hostile[] = {"", ".", "..", ".hidden", ".dirty", "../../etc/passwd", "a/b",
+    "/", "/a", "a/", "a\\b", "a b", " a", "a ", "a\n", "\n", "a\tb", "a~1", "~", "a~", "a:b", "a*",
+    "a?", "a;rm", "$(a)", "`a`", "a\x01", "a\x7f", "a\x80", "\xc3\xa9", "a\xff", "a'b", "a\"b",
+    "a,b", "a+b", "a@b", "%2e%2e", "a%00", "a|b", "\x1b[2J"};
 #define HOSTILE (sizeof(hostile) / sizeof(hostile[0]))
 
 START_TEST(hostile_uuids_are_refused)
@@ -54,9 +55,9 @@ END_TEST
 START_TEST(only_the_characters_of_the_design_are_valid)
 {
 	for (int c = 1; c < 256; c++) {
-		char text[3] = { 'x', (char)c, '\0' };
-		int good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-		    c == '_' || c == '-';
+		char text[3] = {'x', (char)c, '\0'};
+		int good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			   (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
 
 		ck_assert_msg(layout_uuid_valid(text) == good, "character %d", c);
 	}
@@ -65,7 +66,7 @@ END_TEST
 
 START_TEST(a_file_name_is_read_back)
 {
-	static const uint32_t parts[] = { 0, 1, 2, 10, 999999, 4294967295u };
+	static const uint32_t parts[] = {0, 1, 2, 10, 999999, 4294967295u};
 	char name[LAYOUT_NAME_SIZE], uuid[LAYOUT_UUID_SIZE];
 
 	for (size_t len = 1; len <= LAYOUT_UUID_MAX; len++) {
@@ -86,14 +87,15 @@ END_TEST
 
 START_TEST(what_we_would_not_write_is_no_file_name)
 {
-	static const char *const bad[] = { "", "abc", ".pcap.gz", "abc.pcap", "abc.pcap.gz ", " abc.pcap.gz",
-		"abc.pcap.gz.tmp", "abc.PCAP.GZ", "abc~.pcap.gz", "abc~0.pcap.gz", "abc~01.pcap.gz", "abc~1",
-		"abc~1.pcap", "abc~1x.pcap.gz", "abc~x1.pcap.gz", "abc~-1.pcap.gz", "abc~+1.pcap.gz",
-		"abc~ 1.pcap.gz", "abc~4294967296.pcap.gz", "abc~4294967297.pcap.gz",
-		"abc~18446744073709551617.pcap.gz", "abc~99999999999999999999999.pcap.gz", "abc~1~2.pcap.gz",
-		"~1.pcap.gz", "~.pcap.gz", "~", "../abc.pcap.gz", "a/b.pcap.gz", ".abc.pcap.gz", "a b.pcap.gz",
-		"flows.sqlite", "flows.sqlite-wal", ".", "..", "abc~0x1.pcap.gz", "abc~1.pcap.gz~1.pcap.gz",
-		"\xff.pcap.gz", "abc.pcap.gz\n", "abc~1\n.pcap.gz" };
+	static const char *const bad[] = {"", "abc", ".pcap.gz", "abc.pcap", "abc.pcap.gz ",
+	    " abc.pcap.gz", "abc.pcap.gz.tmp", "abc.PCAP.GZ", "abc~.pcap.gz", "abc~0.pcap.gz",
+	    "abc~01.pcap.gz", "abc~1", "abc~1.pcap", "abc~1x.pcap.gz", "abc~x1.pcap.gz",
+	    "abc~-1.pcap.gz", "abc~+1.pcap.gz", "abc~ 1.pcap.gz", "abc~4294967296.pcap.gz",
+	    "abc~4294967297.pcap.gz", "abc~18446744073709551617.pcap.gz",
+	    "abc~99999999999999999999999.pcap.gz", "abc~1~2.pcap.gz", "~1.pcap.gz", "~.pcap.gz",
+	    "~", "../abc.pcap.gz", "a/b.pcap.gz", ".abc.pcap.gz", "a b.pcap.gz", "flows.sqlite",
+	    "flows.sqlite-wal", ".", "..", "abc~0x1.pcap.gz", "abc~1.pcap.gz~1.pcap.gz",
+	    "\xff.pcap.gz", "abc.pcap.gz\n", "abc~1\n.pcap.gz"};
 	char uuid[LAYOUT_UUID_SIZE] = "untouched", name[400];
 	uint32_t part = 4711;
 
@@ -115,7 +117,7 @@ END_TEST
 START_TEST(random_names_are_refused_or_read_as_what_makes_them)
 {
 	static const char alphabet[] = "a~0123.pcagz/-~~";
-	struct random r = { 31 };
+	struct random r = {31};
 	int found = 0;
 
 	for (int i = 0; i < 200000; i++) {
@@ -157,11 +159,11 @@ END_TEST
 
 START_TEST(what_is_no_day_has_no_path)
 {
-	static const char *const bad[] = { "", "2026", "2026/01", "2026/1/2", "2026/01/2", "2026/01/02/", "/2026/01/02",
-		"2026-01-02", "2026/02/29", "2026/13/01", "2026/00/01", "2026/01/00", "2026/01/32", "2026/01/0a",
-		"+026/01/02", "-026/01/02", " 026/01/02", "2026/ 1/02", "////////// ", "//////////", "2026//1/02",
-		"20260/1/02", "2026/01/02\n", "2026/01/021", "0202/6/101", "../../../..", "2026/01/..", "12026/1/02",
-		"2026/010/2" };
+	static const char *const bad[] = {"", "2026", "2026/01", "2026/1/2", "2026/01/2",
+	    "2026/01/02/", "/2026/01/02", "2026-01-02", "2026/02/29", "2026/13/01", "2026/00/01",
+	    "2026/01/00", "2026/01/32", "2026/01/0a", "+026/01/02", "-026/01/02", " 026/01/02",
+	    "2026/ 1/02", "////////// ", "//////////", "2026//1/02", "20260/1/02", "2026/01/02\n",
+	    "2026/01/021", "0202/6/101", "../../../..", "2026/01/..", "12026/1/02", "2026/010/2"};
 	int32_t day = 4711;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

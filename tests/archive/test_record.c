@@ -31,11 +31,11 @@ static char *format(const struct record *r, size_t *ret_len)
 static struct record what_json_holds(const struct record *r)
 {
 	struct record want = *r;
-	struct tally t = { .first_ns = r->tally.first_ns,
-		.last_ns = r->tally.last_ns,
-		.pkts = { r->tally.pkts[0] + r->tally.pkts[1], 0 },
-		.bytes = { r->tally.bytes[0] + r->tally.bytes[1], 0 },
-		.captured_bytes = r->tally.captured_bytes };
+	struct tally t = {.first_ns = r->tally.first_ns,
+	    .last_ns = r->tally.last_ns,
+	    .pkts = {r->tally.pkts[0] + r->tally.pkts[1], 0},
+	    .bytes = {r->tally.bytes[0] + r->tally.bytes[1], 0},
+	    .captured_bytes = r->tally.captured_bytes};
 
 	want.tally = t;
 	memset(&want.key, 0, sizeof(want.key));
@@ -70,7 +70,8 @@ START_TEST(every_field_comes_back)
 		records_make(n, &r);
 		r.part = n % 4 ? 0 : (uint32_t)n;
 		if (n % 3 == 0) {
-			r.key.vlan[0] = (uint16_t)(n % 2 ? 0 : n + 1); /* 0: a priority tag, IEEE 802.1Q */
+			r.key.vlan[0] =
+			    (uint16_t)(n % 2 ? 0 : n + 1); /* 0: a priority tag, IEEE 802.1Q */
 			r.key.vlan[1] = (uint16_t)(4095 - n);
 		}
 		check_round_trip(&r);
@@ -170,9 +171,10 @@ END_TEST
 
 START_TEST(hostile_interface_names_come_back_byte_for_byte)
 {
-	static const char *const names[] = { "\"", "\\", "\\\\\"", "\n\r\t", "\x01\x02\x1f\x7f", "\"}\n{\"v\":1", "eth0\x1b[2J",
-		"\xc3\xa9t\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa7", "\xff\xfe\x80", "\xc3", "\xe2\x82", "a\xc2",
-		"\\u0000", "\\ud800", "%s%n", "&<>'/", "\x80\x81\xbf\xc0\xc1\xf5\xff" };
+	static const char *const names[] = {"\"", "\\", "\\\\\"", "\n\r\t", "\x01\x02\x1f\x7f",
+	    "\"}\n{\"v\":1", "eth0\x1b[2J", "\xc3\xa9t\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x90\xa7",
+	    "\xff\xfe\x80", "\xc3", "\xe2\x82", "a\xc2", "\\u0000", "\\ud800", "%s%n", "&<>'/",
+	    "\x80\x81\xbf\xc0\xc1\xf5\xff"};
 	struct record r;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -211,7 +213,8 @@ START_TEST(the_longest_record_fits)
 }
 END_TEST
 
-/* ---- what others may have written ------------------------------------------------------------- */
+/* ---- what others may have written -------------------------------------------------------------
+ */
 
 /* Parses a copy of just that length; what is accepted must be a record that could be ours. */
 static int parse(const char *text, size_t len, struct record *r)
@@ -227,7 +230,8 @@ static int parse(const char *text, size_t len, struct record *r)
 	quick_assert(rv == 0 || rv == -EBADMSG || rv == -ENOTSUP);
 	if (rv == 0) {
 		quick_assert(layout_uuid_valid(r->uuid));
-		quick_assert((unsigned)r->end_reason < END_REASONS && (unsigned)r->uuid_source <= UUID_EVENT);
+		quick_assert((unsigned)r->end_reason < END_REASONS &&
+			     (unsigned)r->uuid_source <= UUID_EVENT);
 		quick_assert(r->client == SIDE_LOW || r->client == SIDE_HIGH);
 		quick_assert(memchr(r->interface, '\0', sizeof(r->interface)) != NULL);
 		quick_assert(r->snaplen <= PACKET_MAX_CAPLEN);
@@ -241,26 +245,31 @@ static int parse(const char *text, size_t len, struct record *r)
 
 START_TEST(what_is_no_record_is_told)
 {
-	static const char *const bad[] = { "", " ", "{", "}", "{}", "[]", "null", "1", "\"v\"", "{\"v\":1}", "{\"v\":1}garbage",
-		"{\"v\":0,\"uuid\":\"u\"}", "{\"v\":\"1\",\"uuid\":\"u\",\"end_reason\":\"fin\"" REST,
-		"{\"v\":1.0,\"uuid\":\"u\",\"end_reason\":\"fin\"" REST, "{\"v\":-1" REST,
-		"{\"uuid\":\"u\",\"end_reason\":\"fin\"" REST, HEAD REST "x", HEAD REST HEAD REST, "[" HEAD REST "]",
-		"{\"v\":1,\"end_reason\":\"fin\"" REST, "{\"v\":1,\"uuid\":\"u\"" REST,
-		"{\"v\":1,\"uuid\":\"../u\",\"end_reason\":\"fin\"" REST,
-		"{\"v\":1,\"uuid\":\"\",\"end_reason\":\"fin\"" REST, "{\"v\":1,\"uuid\":7,\"end_reason\":\"fin\"" REST,
-		"{\"v\":1,\"uuid\":\"u~1\",\"end_reason\":\"fin\"" REST,
-		"{\"v\":1,\"uuid\":\"u\\u0000\",\"end_reason\":\"fin\"" REST,
-		"{\"v\":1,\"uuid\":\"u\",\"end_reason\":\"bored\"" REST,
-		"{\"v\":1,\"uuid\":\"u\",\"end_reason\":1" REST, HEAD ",\"v\":1" REST, HEAD ",\"packets\":2" REST,
-		HEAD ",\"uuid_source\":\"mars\"" REST, HEAD ",\"client\":\"middle\"" REST,
-		HEAD ",\"snaplen\":262145" REST, HEAD ",\"snaplen\":-1" REST, HEAD ",\"snaplen\":4294967360" REST,
-		HEAD ",\"lost_packets\":-1" REST, HEAD ",\"lost_packets\":\"1\"" REST,
-		HEAD ",\"cut_bytes\":1.5" REST, HEAD ",\"cut_duration\":18446744073709551616" REST,
-		HEAD ",\"vlan_key\":[4096,1]" REST, HEAD ",\"vlan_key\":[1,-1]" REST,
-		HEAD ",\"packets\":-1,\"first_ns\":1,\"last_ns\":2}",
-		HEAD ",\"packets\":1,\"bytes\":1,\"last_ns\":2}", HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":2}",
-		HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":\"1\",\"last_ns\":2}",
-		HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":1e9,\"last_ns\":2}" };
+	static const char *const bad[] = {"", " ", "{", "}", "{}", "[]", "null", "1", "\"v\"",
+	    "{\"v\":1}", "{\"v\":1}garbage", "{\"v\":0,\"uuid\":\"u\"}",
+	    "{\"v\":\"1\",\"uuid\":\"u\",\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1.0,\"uuid\":\"u\",\"end_reason\":\"fin\"" REST, "{\"v\":-1" REST,
+	    "{\"uuid\":\"u\",\"end_reason\":\"fin\"" REST, HEAD REST "x", HEAD REST HEAD REST,
+	    "[" HEAD REST "]", "{\"v\":1,\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":\"u\"" REST,
+	    "{\"v\":1,\"uuid\":\"../u\",\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":\"\",\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":7,\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":\"u~1\",\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":\"u\\u0000\",\"end_reason\":\"fin\"" REST,
+	    "{\"v\":1,\"uuid\":\"u\",\"end_reason\":\"bored\"" REST,
+	    "{\"v\":1,\"uuid\":\"u\",\"end_reason\":1" REST, HEAD ",\"v\":1" REST,
+	    HEAD ",\"packets\":2" REST, HEAD ",\"uuid_source\":\"mars\"" REST,
+	    HEAD ",\"client\":\"middle\"" REST, HEAD ",\"snaplen\":262145" REST,
+	    HEAD ",\"snaplen\":-1" REST, HEAD ",\"snaplen\":4294967360" REST,
+	    HEAD ",\"lost_packets\":-1" REST, HEAD ",\"lost_packets\":\"1\"" REST,
+	    HEAD ",\"cut_bytes\":1.5" REST, HEAD ",\"cut_duration\":18446744073709551616" REST,
+	    HEAD ",\"vlan_key\":[4096,1]" REST, HEAD ",\"vlan_key\":[1,-1]" REST,
+	    HEAD ",\"packets\":-1,\"first_ns\":1,\"last_ns\":2}",
+	    HEAD ",\"packets\":1,\"bytes\":1,\"last_ns\":2}",
+	    HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":2}",
+	    HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":\"1\",\"last_ns\":2}",
+	    HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":1e9,\"last_ns\":2}"};
 	struct record r;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of reading flow files again: the record that comes out is the one that went in, and an index
- * built anew equals the old one. For damaged files see test_rescan_damage.c.
+ * Tests of reading flow files again: the record that comes out is the one that went in, and an
+ * index built anew equals the old one. For damaged files see test_rescan_damage.c.
  */
 #include <check.h>
 #include <errno.h>
@@ -20,15 +20,16 @@
 #include "support/sqlcheck.h"
 #include "support/tempdir.h"
 
-static const struct frames_talk v4 = { 4, { 50000, 443 }, 1, 0 };
-static const struct frames_talk v6 = { 6, { 443, 50000 }, 2, 0 };
-static const struct frames_talk tagged = { 4, { 50000, 443 }, 3, 77 };
+static const struct frames_talk v4 = {4, {50000, 443}, 1, 0};
+static const struct frames_talk v6 = {6, {443, 50000}, 2, 0};
+static const struct frames_talk tagged = {4, {50000, 443}, 3, 77};
 
 #define UUID "3f2a8c1d-0000-5000-8000-000000000001"
 #define T0   (RECORDS_DAY_NS + INT64_C(3723123456789))
 
 /* Writes the file under its name and reads it again. */
-static int rescan(const struct flowfile *f, const char *name, struct record *ret_record, char *error)
+static int rescan(
+    const struct flowfile *f, const char *name, struct record *ret_record, char *error)
 {
 	const char *dir = tempdir_new();
 	int fd, rv;
@@ -53,7 +54,7 @@ static void check_rescan(const struct flowfile *f, const char *name)
 
 START_TEST(the_record_that_comes_out_is_the_one_that_went_in)
 {
-	const struct frames_talk *talks[] = { &v4, &v6, &tagged };
+	const struct frames_talk *talks[] = {&v4, &v6, &tagged};
 	struct flowfile f;
 
 	flowfile_ordinary(&f, talks[_i], UUID, T0);
@@ -87,11 +88,12 @@ END_TEST
 
 START_TEST(a_later_part_keeps_the_client_that_it_was_told)
 {
-	const struct frames_packet p[] = { { 0, TCP_ACK, 7, 20, T0 }, { 1, TCP_ACK, 8, 20, T0 + 5 } };
+	const struct frames_packet p[] = {{0, TCP_ACK, 7, 20, T0}, {1, TCP_ACK, 8, 20, T0 + 5}};
 	struct flowfile f;
 
 	for (int client = 0; client < 2; client++) {
-		flowfile_begin(&f, &v4, UUID); /* by its ports alone the client would be the low side */
+		flowfile_begin(
+		    &f, &v4, UUID); /* by its ports alone the client would be the low side */
 		flowfile_add(&f, &v4, p, 2);
 		f.record.part = 3;
 		f.record.client = (enum side)client;
@@ -103,8 +105,8 @@ END_TEST
 
 START_TEST(a_first_part_tells_the_client_by_its_packets)
 {
-	const struct frames_packet syn[] = { { 1, TCP_SYN, 7, 0, T0 }, { 0, TCP_ACK, 8, 20, T0 + 5 } };
-	const struct frames_packet middle[] = { { 1, TCP_ACK, 7, 1, T0 }, { 0, TCP_ACK, 8, 20, T0 + 5 } };
+	const struct frames_packet syn[] = {{1, TCP_SYN, 7, 0, T0}, {0, TCP_ACK, 8, 20, T0 + 5}};
+	const struct frames_packet middle[] = {{1, TCP_ACK, 7, 1, T0}, {0, TCP_ACK, 8, 20, T0 + 5}};
 	struct flowfile f;
 
 	flowfile_begin(&f, &v4, UUID);
@@ -122,8 +124,8 @@ END_TEST
 
 START_TEST(a_time_that_goes_back_is_kept_as_it_came)
 {
-	const struct frames_packet p[] = { { 0, TCP_SYN, 7, 0, T0 }, { 1, TCP_ACK, 8, 20, T0 - 5000000000 },
-		{ 1, TCP_ACK, 8, 20, T0 - 1 } };
+	const struct frames_packet p[] = {{0, TCP_SYN, 7, 0, T0},
+	    {1, TCP_ACK, 8, 20, T0 - 5000000000}, {1, TCP_ACK, 8, 20, T0 - 1}};
 	struct flowfile f;
 
 	flowfile_begin(&f, &v4, UUID);
@@ -145,7 +147,7 @@ START_TEST(the_packets_of_an_unfinished_file_are_added_up)
 	int fd;
 
 	flowfile_ordinary(&f, &tagged, UUID, T0); /* and no record */
-	f.record.key.vlan[0] = 77; /* as with --vlan-key */
+	f.record.key.vlan[0] = 77;                /* as with --vlan-key */
 	tempdir_write(path, f.bytes, f.len);
 	fd = open(path, O_RDWR);
 	ck_assert_int_eq(lseek(fd, 5, SEEK_SET), 5);
@@ -161,14 +163,16 @@ START_TEST(the_packets_of_an_unfinished_file_are_added_up)
 }
 END_TEST
 
-/* ---- whole days ------------------------------------------------------------------------------- */
+/* ---- whole days -------------------------------------------------------------------------------
+ */
 
 /* Puts a file into the day; the name is that of its record. */
 static void put_file(struct archive *a, const struct flowfile *f)
 {
 	char name[LAYOUT_NAME_SIZE], path[LAYOUT_NAME_SIZE + 32];
 
-	(void)snprintf(path, sizeof(path), "2026/01/02/%s", layout_file_name(f->record.uuid, f->record.part, name));
+	(void)snprintf(path, sizeof(path), "2026/01/02/%s",
+	    layout_file_name(f->record.uuid, f->record.part, name));
 	tempdir_write(tempdir_path(archive_path(a), path), f->bytes, f->len);
 }
 
@@ -226,7 +230,7 @@ START_TEST(an_index_built_anew_equals_the_old_one)
 {
 	struct rescan_totals totals;
 	struct record *records, wrong;
-	struct complaints bad = { .count = 0 };
+	struct complaints bad = {.count = 0};
 	char *index;
 	struct archive *a = rows_archive("a", &index);
 
@@ -268,7 +272,7 @@ END_TEST
 START_TEST(damaged_files_are_named_and_passed_over)
 {
 	struct rescan_totals totals;
-	struct complaints bad = { .count = 0 };
+	struct complaints bad = {.count = 0};
 	struct record *records;
 	char *index;
 	struct archive *a = rows_archive("a", &index);

@@ -20,7 +20,7 @@
 #include "support/records.h"
 #include "support/tempdir.h"
 
-static const struct frames_talk v4 = { 4, { 50000, 443 }, 1, 0 };
+static const struct frames_talk v4 = {4, {50000, 443}, 1, 0};
 
 #define T0 (RECORDS_DAY_NS + INT64_C(3723123456789))
 
@@ -48,7 +48,8 @@ static int rescan(const uint8_t *bytes, size_t len, struct record *ret_record)
 	quick_assert(fd >= 0 && write(fd, bytes, len) == (ssize_t)len && close(fd) == 0);
 	memset(error, 0, sizeof(error));
 	rv = rescan_file(dirfd, RECORDS_DAY, "u.pcap.gz", ret_record, error);
-	quick_assert(rv == 0 || (rv < 0 && error[0] != '\0' && memchr(error, '\0', sizeof(error)) != NULL));
+	quick_assert(
+	    rv == 0 || (rv < 0 && error[0] != '\0' && memchr(error, '\0', sizeof(error)) != NULL));
 	return rv;
 }
 
@@ -114,12 +115,14 @@ START_TEST(a_member_that_is_missing_or_there_twice_is_told)
 
 		memcpy(bytes, f.bytes, from);
 		memcpy(bytes + from, f.bytes + to, f.len - to);
-		ck_assert_msg(rescan(bytes, f.len - (to - from), &r) == -EBADMSG, "without member %zu", m);
+		ck_assert_msg(
+		    rescan(bytes, f.len - (to - from), &r) == -EBADMSG, "without member %zu", m);
 		if (m + 1 == f.members)
 			continue; /* two records: see below */
 		memcpy(bytes, f.bytes, to);
 		memcpy(bytes + to, f.bytes + from, f.len - from);
-		ck_assert_msg(rescan(bytes, f.len + (to - from), &r) == -EBADMSG, "member %zu twice", m);
+		ck_assert_msg(
+		    rescan(bytes, f.len + (to - from), &r) == -EBADMSG, "member %zu twice", m);
 	}
 	finish();
 }
@@ -179,7 +182,8 @@ END_TEST
 
 START_TEST(a_record_that_is_none_is_told)
 {
-	static const char *const texts[] = { "", "x", "{}", "{\"v\":2}", "{\"v\":1,\"uuid\":\"u\"}", "\0\0\0" };
+	static const char *const texts[] = {
+	    "", "x", "{}", "{\"v\":2}", "{\"v\":1,\"uuid\":\"u\"}", "\0\0\0"};
 	static char long_text[9000];
 	struct record r;
 	struct flowfile f;
@@ -202,8 +206,9 @@ END_TEST
 
 START_TEST(a_file_that_belongs_elsewhere_is_told)
 {
-	const struct frames_packet late = { 0, TCP_SYN, 1, 0, RECORDS_DAY_NS + INT64_C(86400000000000) };
-	const struct frames_packet early = { 0, TCP_SYN, 1, 0, RECORDS_DAY_NS - 1 };
+	const struct frames_packet late = {
+	    0, TCP_SYN, 1, 0, RECORDS_DAY_NS + INT64_C(86400000000000)};
+	const struct frames_packet early = {0, TCP_SYN, 1, 0, RECORDS_DAY_NS - 1};
 	struct record r;
 	struct flowfile f;
 
@@ -226,10 +231,10 @@ END_TEST
 
 START_TEST(packets_that_do_not_belong_are_told)
 {
-	static const uint8_t frame[60] = { 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0x08, 0x06 }; /* ARP */
-	const struct frames_packet p = { 0, TCP_ACK, 1, 5, T0 + 9 };
+	static const uint8_t frame[60] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0x08, 0x06}; /* ARP */
+	const struct frames_packet p = {0, TCP_ACK, 1, 5, T0 + 9};
 	struct frames_talk other = v4;
-	struct packet packet = { .ts_ns = T0, .caplen = 60, .origlen = 60, .data = frame };
+	struct packet packet = {.ts_ns = T0, .caplen = 60, .origlen = 60, .data = frame};
 	uint8_t raw[76];
 	struct record r;
 	struct flowfile f;

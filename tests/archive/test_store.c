@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of the store of files: what is published appears whole under a free name, never over another
- * file, the same bytes are not kept twice, and staged flows stay out of sight until they are done.
- * For disks that fail see test_store_faults.c.
+ * Tests of the store of files: what is published appears whole under a free name, never over
+ * another file, the same bytes are not kept twice, and staged flows stay out of sight until they
+ * are done. For disks that fail see test_store_faults.c.
  */
 #include <check.h>
 #include <dirent.h>
@@ -19,7 +19,7 @@
 #include "support/random.h"
 #include "support/tempdir.h"
 
-#define DAY 20455
+#define DAY     20455
 #define DAY_DIR "2026/01/02"
 
 struct fixture {
@@ -31,7 +31,7 @@ struct fixture {
 
 static struct fixture begin(enum sync_mode sync)
 {
-	struct fixture f = { .dir = tempdir_new() };
+	struct fixture f = {.dir = tempdir_new()};
 
 	ck_assert_int_eq(archive_open(f.dir, ARCHIVE_WRITE, &f.archive), 0);
 	ck_assert_int_eq(store_new(f.archive, sync, &f.store), 0);
@@ -49,7 +49,8 @@ static void finish(struct fixture *f)
 
 static struct store_part part_of(struct fixture *f, const char *uuid, uint32_t number)
 {
-	return (struct store_part){ .uuid = uuid, .day = DAY, .serial = archive_serial(f->archive), .part = number };
+	return (struct store_part){
+	    .uuid = uuid, .day = DAY, .serial = archive_serial(f->archive), .part = number};
 }
 
 static void check_file(const char *dir, const char *name, const void *bytes, size_t len)
@@ -63,7 +64,8 @@ static void check_file(const char *dir, const char *name, const void *bytes, siz
 }
 
 /* Publishes text and checks where it came to lie. */
-static void publish(struct fixture *f, uint32_t first, const char *text, enum store_result want, uint32_t want_part)
+static void publish(
+    struct fixture *f, uint32_t first, const char *text, enum store_result want, uint32_t want_part)
 {
 	struct store_part p = part_of(f, "u", first);
 	enum store_result result = STORE_DUPLICATE;
@@ -85,7 +87,9 @@ START_TEST(a_published_file_lies_in_its_day_with_its_bytes_and_mode)
 	ck_assert_uint_eq(p.part, 0);
 	ck_assert_uint_eq(p.length, 7);
 	check_file(f.day, "3f2a8c1d-0000-5000-8000-000000000001.pcap.gz", "abc\0def", 7);
-	ck_assert_uint_eq(tempdir_mode(tempdir_path(f.day, "3f2a8c1d-0000-5000-8000-000000000001.pcap.gz")), 0640);
+	ck_assert_uint_eq(
+	    tempdir_mode(tempdir_path(f.day, "3f2a8c1d-0000-5000-8000-000000000001.pcap.gz")),
+	    0640);
 	ck_assert_uint_eq(tempdir_mode(f.day), 0750);
 	ck_assert_uint_eq(tempdir_mode(tempdir_path(f.dir, "2026")), 0750);
 	ck_assert_uint_eq(tempdir_count(f.day), 1);
@@ -122,12 +126,12 @@ END_TEST
 /* Sizes around the 64 KiB pieces in which files may be compared; the difference at every border. */
 START_TEST(one_byte_anywhere_makes_another_file)
 {
-	static const size_t lens[] = { 1, 100, 65535, 65536, 65537, 131072, 200000 };
-	static const size_t places[] = { 0, 1, 65534, 65535, 65536, 65537, 131071, 199999 };
+	static const size_t lens[] = {1, 100, 65535, 65536, 65537, 131072, 200000};
+	static const size_t places[] = {0, 1, 65534, 65535, 65536, 65537, 131071, 199999};
 	struct fixture f = begin(SYNC_NONE);
 	size_t len = lens[_i];
 	uint8_t *bytes = malloc(len + 1);
-	struct random r = { 8 };
+	struct random r = {8};
 	uint32_t files = 0;
 
 	random_fill(&r, bytes, len + 1);
@@ -150,7 +154,8 @@ START_TEST(one_byte_anywhere_makes_another_file)
 		/* The same through a staged file, which is read back to be compared. */
 		p.part = 0;
 		ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_CREATE, bytes, n / 2), 0);
-		ck_assert_int_eq(store_publish_staged(f.store, &p, bytes + n / 2, n - n / 2, &result), 0);
+		ck_assert_int_eq(
+		    store_publish_staged(f.store, &p, bytes + n / 2, n - n / 2, &result), 0);
 		ck_assert_int_eq(result, STORE_DUPLICATE);
 		ck_assert_uint_eq(p.part, files - 1);
 	}
@@ -303,7 +308,8 @@ START_TEST(many_days_take_few_descriptors_and_give_them_back)
 
 			p.day = day;
 			(void)snprintf(text, sizeof(text), "day %d round %d", day, round);
-			ck_assert_int_eq(store_publish(f.store, &p, text, strlen(text), &result), 0);
+			ck_assert_int_eq(
+			    store_publish(f.store, &p, text, strlen(text), &result), 0);
 			ck_assert_uint_eq(p.part, (uint32_t)round);
 			ck_assert_uint_le(tempdir_count("/proc/self/fd"), before + 4);
 		}
@@ -318,7 +324,8 @@ START_TEST(many_days_take_few_descriptors_and_give_them_back)
 }
 END_TEST
 
-/* ---- several savers --------------------------------------------------------------------------- */
+/* ---- several savers ---------------------------------------------------------------------------
+ */
 
 #define EACH 60
 
@@ -336,8 +343,9 @@ static void *publish_many(void *arg)
 
 	quick_assert(store_new(p->archive, SYNC_NONE, &s) == 0);
 	for (uint32_t i = 0; i < EACH; i++) {
-		struct store_part part = { .uuid = "u", .day = DAY, .serial = archive_serial(p->archive) };
-		uint32_t bytes[2] = { i, i % 2 ? p->me : 99 };
+		struct store_part part = {
+		    .uuid = "u", .day = DAY, .serial = archive_serial(p->archive)};
+		uint32_t bytes[2] = {i, i % 2 ? p->me : 99};
 		enum store_result result;
 
 		if (i % 3 == 0) {
@@ -362,7 +370,7 @@ START_TEST(savers_that_publish_at_once_never_overwrite_and_keep_nothing_twice)
 	uint32_t published = 0, duplicates = 0;
 
 	for (uint32_t i = 0; i < THREADS; i++) {
-		p[i] = (struct publisher){ .archive = f.archive, .me = i };
+		p[i] = (struct publisher){.archive = f.archive, .me = i};
 		ck_assert_int_eq(pthread_create(&t[i], NULL, publish_many, &p[i]), 0);
 	}
 	for (int i = 0; i < THREADS; i++) {
@@ -384,10 +392,12 @@ static Suite *store_suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
-	tcase_add_loop_test(t, a_published_file_lies_in_its_day_with_its_bytes_and_mode, SYNC_NONE, SYNC_EACH + 1);
+	tcase_add_loop_test(
+	    t, a_published_file_lies_in_its_day_with_its_bytes_and_mode, SYNC_NONE, SYNC_EACH + 1);
 	tcase_add_test(t, the_same_bytes_are_a_duplicate_and_others_take_the_next_number);
 	tcase_add_loop_test(t, one_byte_anywhere_makes_another_file, 0, 7);
-	tcase_add_loop_test(t, a_staged_flow_is_out_of_sight_until_it_is_published, SYNC_NONE, SYNC_EACH + 1);
+	tcase_add_loop_test(
+	    t, a_staged_flow_is_out_of_sight_until_it_is_published, SYNC_NONE, SYNC_EACH + 1);
 	tcase_add_test(t, a_staged_flow_takes_the_next_number_or_is_a_duplicate);
 	tcase_add_test(t, flows_are_staged_side_by_side);
 	tcase_add_test(t, whatever_has_the_name_is_left_alone);

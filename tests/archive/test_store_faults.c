@@ -20,7 +20,7 @@
 #include "support/random.h"
 #include "support/tempdir.h"
 
-#define DAY	20455
+#define DAY     20455
 #define DAY_DIR "2026/01/02"
 
 /* What the calls below answer; 0 for the truth. */
@@ -77,7 +77,7 @@ struct fixture {
 
 static struct fixture begin(enum sync_mode sync)
 {
-	struct fixture f = { .dir = tempdir_new() };
+	struct fixture f = {.dir = tempdir_new()};
 
 	tmpfile_errno = proc_errno = rename_errno = link_errno = sync_errno = 0;
 	ck_assert_int_eq(archive_open(f.dir, ARCHIVE_WRITE, &f.archive), 0);
@@ -101,7 +101,7 @@ static void finish(struct fixture *f, size_t files, size_t staged)
 
 static struct store_part part_of(struct fixture *f)
 {
-	return (struct store_part){ .uuid = "u", .day = DAY, .serial = archive_serial(f->archive) };
+	return (struct store_part){.uuid = "u", .day = DAY, .serial = archive_serial(f->archive)};
 }
 
 static void check_file(struct fixture *f, const char *name, const char *text)
@@ -122,7 +122,8 @@ static int publish(struct fixture *f, const char *text, enum store_result *resul
 	return rv;
 }
 
-static int publish_in_two(struct fixture *f, const char *text, enum store_result *result, uint32_t *part)
+static int publish_in_two(
+    struct fixture *f, const char *text, enum store_result *result, uint32_t *part)
 {
 	struct store_part p = part_of(f);
 	int rv = store_stage(f->store, &p, STORE_STAGE_CREATE, text, 1);
@@ -157,7 +158,7 @@ static void check_publishing(struct fixture *f)
 
 START_TEST(a_file_system_without_unnamed_files_will_do)
 {
-	static const int errnos[] = { EOPNOTSUPP, EISDIR, ENOENT, EINVAL };
+	static const int errnos[] = {EOPNOTSUPP, EISDIR, ENOENT, EINVAL};
 	struct fixture f = begin(SYNC_NONE);
 
 	tmpfile_errno = errnos[_i];
@@ -178,7 +179,7 @@ END_TEST
 
 START_TEST(a_file_system_that_always_replaces_will_do)
 {
-	static const int errnos[] = { EINVAL, ENOSYS };
+	static const int errnos[] = {EINVAL, ENOSYS};
 	struct fixture f = begin(SYNC_NONE);
 
 	tmpfile_errno = EOPNOTSUPP;
@@ -246,18 +247,19 @@ START_TEST(what_is_not_on_disk_is_not_published_when_each_file_is_synced)
 }
 END_TEST
 
-/* ---- a full disk ------------------------------------------------------------------------------ */
+/* ---- a full disk ------------------------------------------------------------------------------
+ */
 
 /* A gzip member of 2,000 bytes that do not compress. */
 static size_t make_member(uint64_t seed, uint8_t *out)
 {
 	struct gzmember *gz;
 	uint8_t in[2000];
-	struct random r = { seed };
+	struct random r = {seed};
 	size_t n;
 
 	random_fill(&r, in, sizeof(in));
-	ck_assert_int_eq(gzmember_new((struct codec){ CODEC_NONE, 0 }, &gz), 0);
+	ck_assert_int_eq(gzmember_new((struct codec){CODEC_NONE, 0}, &gz), 0);
 	n = gzmember_write(gz, in, sizeof(in), out);
 	gzmember_free(gz);
 	return n;

@@ -31,8 +31,8 @@ static void ignore_it(int signal_number)
 /* Signals that interrupt system calls, a thousand a second, until stop_signals. */
 static void start_signals(void)
 {
-	struct sigaction act = { .sa_handler = ignore_it }; /* without SA_RESTART */
-	struct itimerval often = { { 0, 1000 }, { 0, 1000 } };
+	struct sigaction act = {.sa_handler = ignore_it}; /* without SA_RESTART */
+	struct itimerval often = {{0, 1000}, {0, 1000}};
 
 	ck_assert_int_eq(sigaction(SIGALRM, &act, NULL), 0);
 	ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
@@ -40,7 +40,7 @@ static void start_signals(void)
 
 static void stop_signals(void)
 {
-	struct itimerval never = { { 0, 0 }, { 0, 0 } };
+	struct itimerval never = {{0, 0}, {0, 0}};
 
 	ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
 }
@@ -50,7 +50,7 @@ struct pipe_end {
 	uint8_t *bytes;
 	size_t len;
 	ssize_t result;
-	int slow_us;		/* pause between pieces */
+	int slow_us; /* pause between pieces */
 	pthread_t thread;
 };
 
@@ -104,7 +104,7 @@ static void start_end(struct pipe_end *p, void *(*fn)(void *))
 
 static uint8_t *random_bytes(size_t len)
 {
-	struct random r = { 99 };
+	struct random r = {99};
 	uint8_t *bytes = malloc(len);
 
 	ck_assert_ptr_nonnull(bytes);
@@ -115,7 +115,7 @@ static uint8_t *random_bytes(size_t len)
 START_TEST(a_write_that_is_interrupted_or_short_goes_on_to_the_end)
 {
 	uint8_t *bytes = random_bytes(BYTES), *copy = malloc(BYTES);
-	struct pipe_end reader = { .bytes = copy, .len = BYTES, .slow_us = 300 };
+	struct pipe_end reader = {.bytes = copy, .len = BYTES, .slow_us = 300};
 	int fds[2];
 
 	ck_assert_int_eq(pipe(fds), 0);
@@ -135,7 +135,7 @@ END_TEST
 START_TEST(a_read_that_is_interrupted_or_short_goes_on_until_full)
 {
 	uint8_t *bytes = random_bytes(BYTES), *copy = malloc(BYTES);
-	struct pipe_end writer = { .bytes = bytes, .len = BYTES, .slow_us = 200 };
+	struct pipe_end writer = {.bytes = bytes, .len = BYTES, .slow_us = 200};
 	int fds[2];
 
 	ck_assert_int_eq(pipe(fds), 0);
@@ -315,7 +315,7 @@ END_TEST
 struct watch {
 	const char *path;
 	atomic_int stop;
-	unsigned seen;		/* times that the file was read whole */
+	unsigned seen; /* times that the file was read whole */
 	int torn;
 };
 
@@ -328,7 +328,8 @@ static void *watch_file(void *arg)
 		int fd = open(w->path, O_RDONLY);
 		ssize_t n = fileio_read(fd, buf, sizeof(buf));
 
-		w->torn |= fd < 0 || !((n == 10 && buf[9] == 'a') || (n == 6000 && buf[5999] == 'b'));
+		w->torn |=
+		    fd < 0 || !((n == 10 && buf[9] == 'a') || (n == 6000 && buf[5999] == 'b'));
 		w->seen++;
 		fileio_close(fd);
 	}
@@ -338,7 +339,7 @@ static void *watch_file(void *arg)
 START_TEST(who_reads_a_file_while_it_is_replaced_sees_the_old_or_the_new)
 {
 	const char *dir = tempdir_new();
-	struct watch w = { .path = tempdir_path(dir, "list") };
+	struct watch w = {.path = tempdir_path(dir, "list")};
 	int fd = open(dir, O_RDONLY | O_DIRECTORY);
 	char small[11], big[6001];
 	pthread_t t;

@@ -41,7 +41,7 @@ END_TEST
 START_TEST(no_more_is_taken_than_was_asked_for)
 {
 	struct queue *q;
-	int got[4] = { -1, -1, -1, -1 };
+	int got[4] = {-1, -1, -1, -1};
 
 	ck_assert_int_eq(queue_new(sizeof(int), 8, &q), 0);
 	for (int i = 0; i < 5; i++)
@@ -58,10 +58,10 @@ END_TEST
 
 START_TEST(items_of_any_size_are_copied_whole)
 {
-	static const size_t sizes[] = { 1, 3, 8, 13, 4096, 70001 };
+	static const size_t sizes[] = {1, 3, 8, 13, 4096, 70001};
 	size_t bytes = sizes[_i];
 	unsigned char *in = malloc(bytes), *out = malloc(3 * bytes);
-	struct random r = { bytes };
+	struct random r = {bytes};
 	struct queue *q;
 
 	ck_assert_int_eq(queue_new(bytes, 3, &q), 0);
@@ -220,7 +220,8 @@ START_TEST(closing_wakes_all_waiting_putters_and_their_items_are_not_in)
 }
 END_TEST
 
-/* ---- many putters, one taker ------------------------------------------------------------------ */
+/* ---- many putters, one taker ------------------------------------------------------------------
+ */
 
 struct ticket {
 	uint32_t putter;
@@ -231,8 +232,8 @@ struct ticket {
 struct putter {
 	struct queue *queue;
 	uint32_t me;
-	uint32_t items;		/* to put, at most */
-	uint32_t accepted;	/* of these, the queue took */
+	uint32_t items;    /* to put, at most */
+	uint32_t accepted; /* of these, the queue took */
 	int try_first;
 };
 
@@ -246,7 +247,7 @@ static void *put_many(void *arg)
 	struct putter *p = arg;
 
 	for (p->accepted = 0; p->accepted < p->items; p->accepted++) {
-		struct ticket t = { p->me, p->accepted, ticket_check(p->me, p->accepted) };
+		struct ticket t = {p->me, p->accepted, ticket_check(p->me, p->accepted)};
 		int rv = p->try_first ? queue_try_put(p->queue, &t) : -EAGAIN;
 
 		if (rv == -EAGAIN)
@@ -259,7 +260,8 @@ static void *put_many(void *arg)
 
 enum { PUTTERS = 8 };
 
-/* Takes until the queue is closed and empty, or until `most` tickets; each putter's must be in order. */
+/* Takes until the queue is closed and empty, or until `most` tickets; each putter's must be in
+ * order. */
 static uint32_t take_tickets(struct queue *q, uint32_t most, uint32_t *next)
 {
 	struct ticket got[5];
@@ -280,7 +282,7 @@ static uint32_t take_tickets(struct queue *q, uint32_t most, uint32_t *next)
 static void start_putters(struct queue *q, uint32_t items, struct putter *p, pthread_t *t)
 {
 	for (uint32_t i = 0; i < PUTTERS; i++) {
-		p[i] = (struct putter){ .queue = q, .me = i, .items = items, .try_first = i % 2 };
+		p[i] = (struct putter){.queue = q, .me = i, .items = items, .try_first = i % 2};
 		ck_assert_int_eq(pthread_create(&t[i], NULL, put_many, &p[i]), 0);
 	}
 }
@@ -288,7 +290,7 @@ static void start_putters(struct queue *q, uint32_t items, struct putter *p, pth
 START_TEST(many_putters_and_one_taker_lose_nothing_and_keep_each_putter_s_order)
 {
 	enum { ITEMS = 3000 };
-	uint32_t next[PUTTERS] = { 0 };
+	uint32_t next[PUTTERS] = {0};
 	struct putter p[PUTTERS];
 	pthread_t t[PUTTERS];
 	struct queue *q;
@@ -308,7 +310,7 @@ END_TEST
 
 START_TEST(closing_among_putters_gives_exactly_what_was_accepted)
 {
-	uint32_t next[PUTTERS] = { 0 };
+	uint32_t next[PUTTERS] = {0};
 	struct putter p[PUTTERS];
 	pthread_t t[PUTTERS];
 	struct queue *q;

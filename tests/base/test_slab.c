@@ -61,7 +61,8 @@ START_TEST(chunks_cost_what_the_design_says)
 	for (int i = 0; i < CHUNKS_CLASSES; i++) {
 		ck_assert_uint_eq(slab_cost_bytes(chunks_room(i)), chunks_classes[i]);
 		if (i > 0)
-			ck_assert_uint_eq(slab_cost_bytes(chunks_room(i - 1) + 1), chunks_classes[i]);
+			ck_assert_uint_eq(
+			    slab_cost_bytes(chunks_room(i - 1) + 1), chunks_classes[i]);
 	}
 	ck_assert_uint_eq(slab_cost_bytes(CHUNK_MAX_PLAIN_BYTES), SLAB_BYTES);
 	ck_assert_uint_le(slab_cost_bytes(CHUNK_MAX_DATA_BYTES), 5 * SLAB_BYTES);
@@ -72,7 +73,8 @@ END_TEST
 
 START_TEST(the_budget_is_hard_for_every_size)
 {
-	struct slab *s = chunks_new_slab(BUDGET + (uint64_t)(_i * 9361)); /* rounded down to whole slabs */
+	struct slab *s =
+	    chunks_new_slab(BUDGET + (uint64_t)(_i * 9361)); /* rounded down to whole slabs */
 	size_t n;
 	struct chunk *chain = take_all(s, chunks_room(_i), &n);
 
@@ -130,6 +132,33 @@ START_TEST(an_empty_slab_serves_any_size)
 }
 END_TEST
 
+START_TEST(every_chunk_given_back_can_be_had_again_beside_those_that_stay)
+{
+	struct slab *s = chunks_new_slab(BUDGET);
+	struct chunk *stay = NULL, *back = NULL, *next;
+	size_t n, given = 0, again;
+
+	for (struct chunk *c = take_all(s, chunks_room(_i), &n); c != NULL; c = next) {
+		struct chunk **list =
+		    given * 3 < n && (uintptr_t)c / chunks_classes[_i] % 3 != 0 ? &back : &stay;
+
+		next = c->next;
+		given += list == &back;
+		c->next = *list;
+		*list = c;
+	}
+	ck_assert_uint_gt(given, 10);
+	slab_put(s, back);
+	back = take_all(s, chunks_room(_i), &again);
+	ck_assert_uint_eq(again, given);
+	slab_put(s, back);
+	slab_put(s, stay);
+	slab_wait(s);
+	ck_assert_uint_eq(slab_taken_bytes(s), 0);
+	slab_free(s);
+}
+END_TEST
+
 START_TEST(chunks_never_overlap)
 {
 	enum { EACH = 150 };
@@ -169,7 +198,8 @@ START_TEST(waiting_ends_at_once_when_something_was_put_before)
 }
 END_TEST
 
-/* ---- other threads give back ------------------------------------------------------------------ */
+/* ---- other threads give back ------------------------------------------------------------------
+ */
 
 struct giver {
 	struct slab *slab;
@@ -200,7 +230,7 @@ START_TEST(the_owner_goes_on_as_other_threads_give_back)
 	enum { GIVERS = 3, CHUNKS = 20000 };
 	struct giver g[GIVERS];
 	struct slab *s = chunks_new_slab(BUDGET);
-	struct random r = { 5 };
+	struct random r = {5};
 
 	for (int i = 0; i < GIVERS; i++) {
 		g[i].slab = s;
@@ -241,6 +271,8 @@ static Suite *slab_suite(void)
 	tcase_add_loop_test(t, the_budget_is_hard_for_every_size, 0, CHUNKS_CLASSES);
 	tcase_add_test(t, super_packets_count_like_all_others);
 	tcase_add_test(t, an_empty_slab_serves_any_size);
+	tcase_add_loop_test(
+	    t, every_chunk_given_back_can_be_had_again_beside_those_that_stay, 0, CHUNKS_CLASSES);
 	tcase_add_test(t, chunks_never_overlap);
 	tcase_add_test(t, waiting_ends_at_once_when_something_was_put_before);
 	tcase_add_test(t, the_owner_goes_on_as_other_threads_give_back);

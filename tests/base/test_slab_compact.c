@@ -27,7 +27,8 @@ static void compact(struct slab *s, struct chunks_held *held, size_t n, enum ord
 }
 
 /* Puts all but one in `keep`, in an order that leaves holes everywhere. */
-static size_t thin_out(struct slab *s, struct chunks_held *held, size_t n, uint64_t keep, struct random *r)
+static size_t thin_out(
+    struct slab *s, struct chunks_held *held, size_t n, uint64_t keep, struct random *r)
 {
 	size_t left = n;
 
@@ -51,7 +52,7 @@ START_TEST(compaction_leaves_no_slab_half_empty_and_no_byte_changed)
 	uint32_t bytes = chunks_room(class) - 3;
 	size_t n = 100 * per_slab < HELD ? 100 * per_slab : HELD, left, in_use = 0;
 	struct slab *s = chunks_new_slab(BUDGET);
-	struct random r = { 11 };
+	struct random r = {11};
 	uint64_t live;
 
 	for (uint32_t i = 0; i < n; i++)
@@ -95,7 +96,8 @@ START_TEST(compaction_empties_slabs_that_are_all_alike)
 	slab_wait(s);
 	ck_assert_uint_eq(slab_taken_bytes(s), ALIKE * SLAB_BYTES);
 	compact(s, held, ALIKE * PER_SLAB, _i ? BACKWARD : FORWARD);
-	ck_assert_uint_eq(slab_taken_bytes(s), (ALIKE * 100 + 50 + PER_SLAB - 1) / PER_SLAB * SLAB_BYTES);
+	ck_assert_uint_eq(
+	    slab_taken_bytes(s), (ALIKE * 100 + 50 + PER_SLAB - 1) / PER_SLAB * SLAB_BYTES);
 	slab_free(s);
 	free(held);
 }
@@ -128,7 +130,7 @@ START_TEST(compaction_makes_room_for_another_size_when_little_is_in_use)
 	struct chunks_held *held = calloc(HELD, sizeof(*held));
 	struct slab *s = chunks_new_slab(BUDGET);
 	struct chunk *big = NULL;
-	struct random r = { 3 };
+	struct random r = {3};
 	size_t n = 0;
 
 	for (; n < HELD && slab_get(s, 400, &held[n].chunk) == 0; n++)
@@ -147,25 +149,29 @@ START_TEST(compaction_makes_room_for_another_size_when_little_is_in_use)
 }
 END_TEST
 
-/* ---- against a model -------------------------------------------------------------------------- */
+/* ---- against a model --------------------------------------------------------------------------
+ */
 
 struct model {
 	struct chunks_held held[2048];
 	size_t count;
-	uint64_t live_bytes;	/* chunk bytes that are out */
+	uint64_t live_bytes; /* chunk bytes that are out */
 };
 
 static void model_get(struct model *m, struct slab *s, struct random *r, uint32_t mark)
 {
-	uint32_t bytes = (uint32_t)(random_next(r) >> (46 + random_below(r, 17))) % CHUNK_MAX_DATA_BYTES;
+	uint32_t bytes =
+	    (uint32_t)(random_next(r) >> (46 + random_below(r, 17))) % CHUNK_MAX_DATA_BYTES;
 	struct chunks_held *h = &m->held[m->count];
 	int rv = slab_get(s, bytes, &h->chunk);
 
 	if (rv != 0) {
-		/* Refused only when a slab more (five for a super-packet) would break the budget. */
+		/* Refused only when a slab more (five for a super-packet) would break the budget.
+		 */
 		quick_assert(rv == -ENOMEM);
 		quick_assert(slab_taken_bytes(s) +
-			(bytes > CHUNK_MAX_PLAIN_BYTES ? 5 * SLAB_BYTES : SLAB_BYTES) > BUDGET);
+				 (bytes > CHUNK_MAX_PLAIN_BYTES ? 5 * SLAB_BYTES : SLAB_BYTES) >
+			     BUDGET);
 		return;
 	}
 	h->used = bytes;
@@ -195,7 +201,7 @@ static void model_put(struct model *m, struct slab *s, struct random *r)
 START_TEST(four_thousand_random_steps_agree_with_a_model)
 {
 	struct model *m = calloc(1, sizeof(*m));
-	struct random r = { 1000 + (uint64_t)_i };
+	struct random r = {1000 + (uint64_t)_i};
 	struct slab *s = chunks_new_slab(BUDGET);
 
 	for (uint32_t step = 0; step < 4000; step++) {
@@ -227,7 +233,8 @@ static Suite *slab_compact_suite(void)
 	TCase *t = tcase_create("slab_compact");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, compaction_leaves_no_slab_half_empty_and_no_byte_changed, 0, 2 * CHUNKS_CLASSES);
+	tcase_add_loop_test(
+	    t, compaction_leaves_no_slab_half_empty_and_no_byte_changed, 0, 2 * CHUNKS_CLASSES);
 	tcase_add_loop_test(t, compaction_empties_slabs_that_are_all_alike, 0, 2);
 	tcase_add_test(t, compaction_keeps_the_chain_that_a_chunk_is_in);
 	tcase_add_test(t, compaction_makes_room_for_another_size_when_little_is_in_use);

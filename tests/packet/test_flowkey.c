@@ -37,28 +37,30 @@ static const struct {
 	const char *high;
 	uint16_t high_port;
 } talks[] = {
-	{ "192.0.2.1", 50000, "192.0.2.2", 443 },
-	{ "192.0.2.1", 443, "192.0.2.2", 50000 },
-	{ "9.255.255.255", 1, "10.0.0.0", 1 },		/* bytes, not digits */
-	{ "10.0.0.1", 65535, "192.168.0.1", 0 },	/* the address decides, not the port */
-	{ "127.255.255.255", 5, "128.0.0.0", 4 },	/* bytes have no sign */
-	{ "0.0.0.0", 68, "255.255.255.255", 67 },
-	{ "127.0.0.1", 80, "127.0.0.1", 40000 },	/* equal addresses: by port */
-	{ "127.0.0.1", 255, "127.0.0.1", 256 },		/* as numbers, not as bytes */
-	{ "127.0.0.1", 0, "127.0.0.1", 65535 },
-	{ "2001:db8::1", 443, "2001:db8::2", 443 },
-	{ "2001:db8::ff", 9, "2001:db8::1:0", 8 },
-	{ "::1", 1, "::1", 2 },
-	{ "::", 0, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 0 },
-	{ "2001:db8::7f00:0", 2, "2001:db8::8000:0", 1 },
+    {"192.0.2.1", 50000, "192.0.2.2", 443},
+    {"192.0.2.1", 443, "192.0.2.2", 50000},
+    {"9.255.255.255", 1, "10.0.0.0", 1},    /* bytes, not digits */
+    {"10.0.0.1", 65535, "192.168.0.1", 0},  /* the address decides, not the port */
+    {"127.255.255.255", 5, "128.0.0.0", 4}, /* bytes have no sign */
+    {"0.0.0.0", 68, "255.255.255.255", 67},
+    {"127.0.0.1", 80, "127.0.0.1", 40000}, /* equal addresses: by port */
+    {"127.0.0.1", 255, "127.0.0.1", 256},  /* as numbers, not as bytes */
+    {"127.0.0.1", 0, "127.0.0.1", 65535},
+    {"2001:db8::1", 443, "2001:db8::2", 443},
+    {"2001:db8::ff", 9, "2001:db8::1:0", 8},
+    {"::1", 1, "::1", 2},
+    {"::", 0, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 0},
+    {"2001:db8::7f00:0", 2, "2001:db8::8000:0", 1},
 };
 #define TALKS ((int)(sizeof(talks) / sizeof(talks[0])))
 
 START_TEST(both_directions_have_one_key_and_the_lower_end_is_first)
 {
-	struct decoded there = packet(talks[_i].low, talks[_i].low_port, talks[_i].high, talks[_i].high_port);
-	struct decoded back = packet(talks[_i].high, talks[_i].high_port, talks[_i].low, talks[_i].low_port);
-	struct hash_key seed = { 1, 2 };
+	struct decoded there =
+	    packet(talks[_i].low, talks[_i].low_port, talks[_i].high, talks[_i].high_port);
+	struct decoded back =
+	    packet(talks[_i].high, talks[_i].high_port, talks[_i].low, talks[_i].low_port);
+	struct hash_key seed = {1, 2};
 	struct flowkey a, b;
 	char text[46];
 
@@ -116,7 +118,8 @@ END_TEST
 
 START_TEST(vlans_tell_flows_apart_only_when_asked_to)
 {
-	struct decoded d = packet("192.0.2.1", 1000, "192.0.2.2", 80), tagged = d, swapped = d, back;
+	struct decoded d = packet("192.0.2.1", 1000, "192.0.2.2", 80), tagged = d, swapped = d,
+		       back;
 	struct flowkey a, b, c;
 
 	tagged.vlan[0] = 100;
@@ -142,11 +145,11 @@ END_TEST
 
 START_TEST(random_packets_order_their_ends_as_memcmp_does)
 {
-	struct hash_key seed = { 77, 88 };
-	struct random r = { 4 };
+	struct hash_key seed = {77, 88};
+	struct random r = {4};
 
 	for (int i = 0; i < 20000; i++) {
-		struct decoded d = { .family = i % 2 ? 4 : 6, .proto = DECODE_UDP }, back;
+		struct decoded d = {.family = i % 2 ? 4 : 6, .proto = DECODE_UDP}, back;
 		size_t n = d.family == 4 ? 4 : 16;
 		struct flowkey a, b;
 		enum side from;
@@ -177,7 +180,7 @@ END_TEST
 START_TEST(the_seed_changes_the_hash)
 {
 	struct decoded d = packet("192.0.2.1", 1000, "192.0.2.2", 80);
-	struct hash_key one = { 1, 2 }, two = { 1, 3 };
+	struct hash_key one = {1, 2}, two = {1, 3};
 	struct flowkey k;
 
 	(void)flowkey_make(&d, 1, VLAN_KEY_NO, &k);

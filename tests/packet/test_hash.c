@@ -43,7 +43,7 @@ static void round_of(struct reference *s)
 static uint64_t siphash(int c, int d, const uint8_t key[16], const uint8_t *bytes, size_t len)
 {
 	static const char init[] = "somepseudorandomlygeneratedbytes";
-	struct reference s = { { 0 } };
+	struct reference s = {{0}};
 
 	for (int i = 0; i < 32; i++)
 		s.v[i / 8] = s.v[i / 8] << 8 | (uint8_t)init[i];
@@ -76,16 +76,17 @@ START_TEST(the_reference_gives_the_value_that_the_paper_states)
 	for (uint8_t i = 0; i < 16; i++)
 		key[i] = i;
 	memcpy(message, key, sizeof(message));
-	ck_assert_uint_eq(siphash(2, 4, key, message, sizeof(message)), UINT64_C(0xa129ca6149be45e5));
+	ck_assert_uint_eq(
+	    siphash(2, 4, key, message, sizeof(message)), UINT64_C(0xa129ca6149be45e5));
 }
 END_TEST
 
 START_TEST(words_hash_as_siphash_1_3_of_their_little_endian_bytes)
 {
-	struct random r = { 13 };
+	struct random r = {13};
 
 	for (size_t n = 0; n <= 33; n++) {
-		struct hash_key key = { random_next(&r), random_next(&r) };
+		struct hash_key key = {random_next(&r), random_next(&r)};
 		uint8_t key_bytes[16], bytes[33 * 8];
 		uint64_t words[33];
 
@@ -95,15 +96,16 @@ START_TEST(words_hash_as_siphash_1_3_of_their_little_endian_bytes)
 			bytes[i] = (uint8_t)(words[i / 8] >> (i % 8 * 8));
 		for (size_t i = 0; i < 16; i++)
 			key_bytes[i] = (uint8_t)((i < 8 ? key.k0 : key.k1) >> (i % 8 * 8));
-		ck_assert_uint_eq(hash_words(&key, words, n), siphash(1, 3, key_bytes, bytes, n * 8));
+		ck_assert_uint_eq(
+		    hash_words(&key, words, n), siphash(1, 3, key_bytes, bytes, n * 8));
 	}
 }
 END_TEST
 
 START_TEST(every_bit_of_words_and_key_counts)
 {
-	struct hash_key key = { 1, 2 };
-	uint64_t words[6] = { 3, 4, 5, 6, 7, 8 };
+	struct hash_key key = {1, 2};
+	uint64_t words[6] = {3, 4, 5, 6, 7, 8};
 	uint64_t plain = hash_words(&key, words, 6);
 
 	for (int bit = 0; bit < 6 * 64; bit++) {
@@ -124,7 +126,7 @@ END_TEST
 
 START_TEST(random_keys_differ)
 {
-	struct hash_key a = { 0, 0 }, b = { 0, 0 };
+	struct hash_key a = {0, 0}, b = {0, 0};
 
 	ck_assert_int_eq(hash_key_random(&a), 0);
 	ck_assert_int_eq(hash_key_random(&b), 0);

@@ -12,7 +12,7 @@
 
 START_TEST(every_reason_counts_once_in_its_sum)
 {
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 	uint64_t skipped = 0, dropped = 0;
 
 	for (enum ledger_skip i = 0; i < SKIPS; i++) {
@@ -38,7 +38,7 @@ END_TEST
 
 START_TEST(an_empty_ledger_balances_and_asks_for_nothing)
 {
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 
 	ck_assert(ledger_balanced(&l));
 	ck_assert_int_eq(ledger_status(&l), 0);
@@ -47,7 +47,7 @@ END_TEST
 
 START_TEST(sums_do_not_wrap_at_32_bits)
 {
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 
 	for (enum ledger_skip i = 0; i < SKIPS; i++)
 		ledger_add(&l.skipped[i], UINT32_MAX);
@@ -58,7 +58,8 @@ END_TEST
 /* What the operator asked to leave out, DESIGN.md section 8: split still exits with 0. */
 static int is_as_asked(const char *name)
 {
-	static const char *const names[] = { "filtered", "not_ip", "not_tcp", "duplicate", "duration", "bytes" };
+	static const char *const names[] = {
+	    "filtered", "not_ip", "not_tcp", "duplicate", "duration", "bytes"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -71,7 +72,7 @@ START_TEST(each_reason_asks_for_the_exit_status_of_the_design)
 	int as_asked = 0;
 
 	for (enum ledger_skip i = 0; i < SKIPS; i++) {
-		struct ledger l = { 0 };
+		struct ledger l = {0};
 
 		ledger_add(&l.skipped[i], 1);
 		ck_assert_msg(ledger_status(&l) == !is_as_asked(ledger_skip_reason(i)->name), "%s",
@@ -80,7 +81,7 @@ START_TEST(each_reason_asks_for_the_exit_status_of_the_design)
 	}
 	ck_assert_int_eq(as_asked, 6);
 	for (enum ledger_drop i = 0; i < DROPS; i++) {
-		struct ledger l = { 0 };
+		struct ledger l = {0};
 
 		ledger_add(&l.dropped[i], 1);
 		ck_assert_msg(ledger_status(&l) == 1, "%s", ledger_drop_reason(i)->name);
@@ -90,7 +91,7 @@ END_TEST
 
 START_TEST(a_reason_that_asks_for_nothing_does_not_hide_another)
 {
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 
 	ledger_add(&l.skipped[SKIP_filtered], 100);
 	ck_assert_int_eq(ledger_status(&l), 0);
@@ -109,13 +110,16 @@ START_TEST(names_are_plain_and_differ)
 	for (enum ledger_drop i = 0; i < DROPS; i++)
 		names[n++] = ledger_drop_reason(i)->name;
 	for (int i = 0; i < n; i++) {
-		ck_assert_uint_eq(strspn(names[i], "abcdefghijklmnopqrstuvwxyz_"), strlen(names[i]));
+		ck_assert_uint_eq(
+		    strspn(names[i], "abcdefghijklmnopqrstuvwxyz_"), strlen(names[i]));
 		for (int j = 0; j < i; j++)
 			ck_assert_str_ne(names[i], names[j]);
 	}
 	/* All others lie behind a reason. */
-	ck_assert_ptr_eq(ledger_skip_reason(SKIP_filtered) + SKIP_duplicate, ledger_skip_reason(SKIP_duplicate));
-	ck_assert_ptr_eq(ledger_drop_reason(DROP_memory) + DROP_disk, ledger_drop_reason(DROP_disk));
+	ck_assert_ptr_eq(
+	    ledger_skip_reason(SKIP_filtered) + SKIP_duplicate, ledger_skip_reason(SKIP_duplicate));
+	ck_assert_ptr_eq(
+	    ledger_drop_reason(DROP_memory) + DROP_disk, ledger_drop_reason(DROP_disk));
 	ck_assert_str_eq(ledger_skip_reason(SKIP_not_ip)->name, "not_ip");
 	ck_assert_str_eq(ledger_drop_reason(DROP_half_open)->name, "half_open");
 	for (enum ledger_skip i = 0; i < SKIPS; i++)
@@ -141,7 +145,7 @@ static void *add_many(void *arg)
 START_TEST(threads_that_add_at_once_lose_nothing)
 {
 	enum { THREADS = 4 };
-	struct ledger l = { 0 };
+	struct ledger l = {0};
 	pthread_t t[THREADS];
 
 	for (int i = 0; i < THREADS; i++)

@@ -8,18 +8,19 @@
 #include "packet/tally.h"
 
 /* Adds a packet of `len` bytes, `captured` of them captured and `kept` of those kept. */
-static void add(struct tally *t, int64_t ts_ns, const uint32_t len[3], const struct decoded *d, enum side sender)
+static void add(struct tally *t, int64_t ts_ns, const uint32_t len[3], const struct decoded *d,
+    enum side sender)
 {
-	struct packet p = { .ts_ns = ts_ns, .origlen = len[0], .caplen = len[1] };
+	struct packet p = {.ts_ns = ts_ns, .origlen = len[0], .caplen = len[1]};
 
 	tally_add(t, &p, len[2], d, sender);
 }
 
 START_TEST(packets_and_bytes_are_counted_per_side)
 {
-	static const uint32_t whole[3] = { 100, 100, 100 }, other[3] = { 60, 60, 60 };
-	struct decoded d = { .has_tcp = true };
-	struct tally t = { 0 };
+	static const uint32_t whole[3] = {100, 100, 100}, other[3] = {60, 60, 60};
+	struct decoded d = {.has_tcp = true};
+	struct tally t = {0};
 
 	add(&t, 10, whole, &d, SIDE_LOW);
 	add(&t, 20, whole, &d, SIDE_LOW);
@@ -37,10 +38,10 @@ END_TEST
 
 START_TEST(what_is_not_kept_counts_as_length_but_not_as_captured)
 {
-	static const uint32_t by_capture[3] = { 1500, 96, 96 }, by_us[3] = { 1500, 1500, 64 },
-			      by_both[3] = { 1500, 1000, 64 }, empty[3] = { 0, 0, 0 };
-	struct decoded d = { .has_tcp = false };
-	struct tally t = { 0 };
+	static const uint32_t by_capture[3] = {1500, 96, 96}, by_us[3] = {1500, 1500, 64},
+			      by_both[3] = {1500, 1000, 64}, empty[3] = {0, 0, 0};
+	struct decoded d = {.has_tcp = false};
+	struct tally t = {0};
 
 	add(&t, 1, by_capture, &d, SIDE_LOW);
 	add(&t, 2, by_us, &d, SIDE_LOW);
@@ -55,9 +56,9 @@ END_TEST
 
 START_TEST(counts_go_beyond_32_bits)
 {
-	static const uint32_t huge[3] = { UINT32_MAX, 262144, 262144 };
-	struct decoded d = { .has_tcp = false };
-	struct tally t = { 0 };
+	static const uint32_t huge[3] = {UINT32_MAX, 262144, 262144};
+	struct decoded d = {.has_tcp = false};
+	struct tally t = {0};
 
 	for (int i = 0; i < 20000; i++)
 		add(&t, i, huge, &d, SIDE_HIGH);
@@ -69,9 +70,9 @@ END_TEST
 
 START_TEST(times_are_those_of_the_first_and_the_last_as_they_came)
 {
-	static const uint32_t len[3] = { 60, 60, 60 };
-	struct decoded d = { .has_tcp = false };
-	struct tally t = { 0 };
+	static const uint32_t len[3] = {60, 60, 60};
+	struct decoded d = {.has_tcp = false};
+	struct tally t = {0};
 
 	add(&t, 50, len, &d, SIDE_HIGH);
 	add(&t, 90, len, &d, SIDE_LOW);
@@ -83,9 +84,9 @@ END_TEST
 
 START_TEST(a_first_packet_at_time_zero_is_the_first)
 {
-	static const uint32_t len[3] = { 60, 60, 60 };
-	struct decoded d = { .vlan = { 12, 13 } };
-	struct tally t = { 0 };
+	static const uint32_t len[3] = {60, 60, 60};
+	struct decoded d = {.vlan = {12, 13}};
+	struct tally t = {0};
 
 	add(&t, 0, len, &d, SIDE_HIGH);
 	d.vlan[0] = 99;
@@ -97,9 +98,9 @@ END_TEST
 
 START_TEST(flags_gather_per_side_and_only_from_tcp)
 {
-	static const uint32_t len[3] = { 60, 60, 60 };
-	struct decoded d = { .has_tcp = true, .tcp_flags = TCP_SYN };
-	struct tally t = { 0 };
+	static const uint32_t len[3] = {60, 60, 60};
+	struct decoded d = {.has_tcp = true, .tcp_flags = TCP_SYN};
+	struct tally t = {0};
 
 	add(&t, 1, len, &d, SIDE_LOW);
 	d.tcp_flags = TCP_SYN | TCP_ACK;
@@ -114,7 +115,8 @@ START_TEST(flags_gather_per_side_and_only_from_tcp)
 }
 END_TEST
 
-/* ---- client and server ------------------------------------------------------------------------ */
+/* ---- client and server ------------------------------------------------------------------------
+ */
 
 /* A packet as seen for the roles: who sent it, with which flags; flags 0xff: not TCP. */
 struct seen {
@@ -125,7 +127,10 @@ struct seen {
 #define NO_TCP 0xff
 #define L      SIDE_LOW
 #define H      SIDE_HIGH
-#define NONE   { SIDE_LOW, 0 }
+#define NONE                \
+	{                   \
+		SIDE_LOW, 0 \
+	}
 
 static const struct {
 	const char *what;
@@ -134,30 +139,30 @@ static const struct {
 	int count;
 	enum side client;
 } roles[] = {
-	{ "the first SYN, whatever the ports", { 50000, 80 }, { { H, TCP_SYN }, { L, TCP_SYN | TCP_ACK } }, 2, H },
-	{ "the first SYN of two, a simultaneous open", { 1, 2 }, { { L, TCP_SYN }, { H, TCP_SYN } }, 2, L },
-	{ "a SYN that comes late", { 80, 50000 }, { { H, TCP_ACK }, { L, TCP_SYN } }, 2, L },
-	{ "a SYN after the SYN-ACK", { 1, 2 }, { { H, TCP_SYN | TCP_ACK }, { H, TCP_SYN } }, 2, H },
-	{ "who got the SYN-ACK", { 80, 50000 }, { { H, TCP_SYN | TCP_ACK }, { L, TCP_ACK } }, 2, L },
-	{ "who got the first SYN-ACK", { 1, 2 },
-	    { { L, TCP_SYN | TCP_ACK }, { H, TCP_SYN | TCP_ACK } }, 2, H },
-	{ "the higher port, low side", { 50000, 80 }, { { H, TCP_ACK } }, 1, L },
-	{ "the higher port, high side", { 80, 50000 }, { { L, TCP_ACK } }, 1, H },
-	{ "a SYN flag that is not TCP's", { 80, 50000 }, { { L, NO_TCP } }, 1, H },
-	{ "the first speaker, high", { 123, 123 }, { { H, NO_TCP }, { L, NO_TCP } }, 2, H },
-	{ "the first speaker, low", { 0, 0 }, { { L, NO_TCP }, { H, NO_TCP } }, 2, L },
-	{ "nobody spoke", { 7, 7 }, { NONE }, 0, L },
+    {"the first SYN, whatever the ports", {50000, 80}, {{H, TCP_SYN}, {L, TCP_SYN | TCP_ACK}}, 2,
+	H},
+    {"the first SYN of two, a simultaneous open", {1, 2}, {{L, TCP_SYN}, {H, TCP_SYN}}, 2, L},
+    {"a SYN that comes late", {80, 50000}, {{H, TCP_ACK}, {L, TCP_SYN}}, 2, L},
+    {"a SYN after the SYN-ACK", {1, 2}, {{H, TCP_SYN | TCP_ACK}, {H, TCP_SYN}}, 2, H},
+    {"who got the SYN-ACK", {80, 50000}, {{H, TCP_SYN | TCP_ACK}, {L, TCP_ACK}}, 2, L},
+    {"who got the first SYN-ACK", {1, 2}, {{L, TCP_SYN | TCP_ACK}, {H, TCP_SYN | TCP_ACK}}, 2, H},
+    {"the higher port, low side", {50000, 80}, {{H, TCP_ACK}}, 1, L},
+    {"the higher port, high side", {80, 50000}, {{L, TCP_ACK}}, 1, H},
+    {"a SYN flag that is not TCP's", {80, 50000}, {{L, NO_TCP}}, 1, H},
+    {"the first speaker, high", {123, 123}, {{H, NO_TCP}, {L, NO_TCP}}, 2, H},
+    {"the first speaker, low", {0, 0}, {{L, NO_TCP}, {H, NO_TCP}}, 2, L},
+    {"nobody spoke", {7, 7}, {NONE}, 0, L},
 };
 #define ROLES ((int)(sizeof(roles) / sizeof(roles[0])))
 
 START_TEST(the_client_is_found_as_the_design_says)
 {
-	struct flowkey k = { .addr = { { 10 }, { 11 } }, .port = { roles[_i].port[0], roles[_i].port[1] } };
-	struct tally_roles r = { 0, 0, 0 };
+	struct flowkey k = {.addr = {{10}, {11}}, .port = {roles[_i].port[0], roles[_i].port[1]}};
+	struct tally_roles r = {0, 0, 0};
 
 	for (int i = 0; i < roles[_i].count; i++) {
 		const struct seen *s = &roles[_i].seen[i];
-		struct decoded d = { .has_tcp = s->flags != NO_TCP, .tcp_flags = s->flags };
+		struct decoded d = {.has_tcp = s->flags != NO_TCP, .tcp_flags = s->flags};
 
 		tally_roles_add(&r, &d, s->sender);
 	}
@@ -167,12 +172,13 @@ END_TEST
 
 START_TEST(who_talks_to_itself_is_its_own_client_on_the_low_side)
 {
-	struct flowkey k = { .addr = { { 10 }, { 10 } }, .port = { 99, 99 } };
-	struct decoded syn = { .has_tcp = true, .tcp_flags = TCP_SYN };
-	struct decoded syn_ack = { .has_tcp = true, .tcp_flags = TCP_SYN | TCP_ACK };
-	struct tally_roles r = { 0, 0, 0 };
+	struct flowkey k = {.addr = {{10}, {10}}, .port = {99, 99}};
+	struct decoded syn = {.has_tcp = true, .tcp_flags = TCP_SYN};
+	struct decoded syn_ack = {.has_tcp = true, .tcp_flags = TCP_SYN | TCP_ACK};
+	struct tally_roles r = {0, 0, 0};
 
-	/* Both come from SIDE_LOW, as flowkey_make says; who "got" the SYN-ACK is not the high side. */
+	/* Both come from SIDE_LOW, as flowkey_make says; who "got" the SYN-ACK is not the high
+	 * side. */
 	tally_roles_add(&r, &syn_ack, SIDE_LOW);
 	ck_assert_int_eq(tally_client(&r, &k), SIDE_LOW);
 	tally_roles_add(&r, &syn, SIDE_LOW);

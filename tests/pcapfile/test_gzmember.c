@@ -13,9 +13,10 @@
 #include "support/quick.h"
 #include "support/random.h"
 
-/* Sizes around what matters: igzip's small members, stored blocks of 65535, chunks, super-packets. */
-static const size_t sizes[] = { 0, 1, 2, 100, 8191, 8192, 8193, 65519, 65520, 65534, 65535, 65536, 131070, 131071,
-	262160 };
+/* Sizes around what matters: igzip's small members, stored blocks of 65535, chunks, super-packets.
+ */
+static const size_t sizes[] = {
+    0, 1, 2, 100, 8191, 8192, 8193, 65519, 65520, 65534, 65535, 65536, 131070, 131071, 262160};
 #define SIZES ((int)(sizeof(sizes) / sizeof(sizes[0])))
 #define MOST  262160u
 
@@ -25,7 +26,7 @@ static uint8_t input[MOST];
 
 static void make_input(enum content content, size_t len)
 {
-	struct random r = { 1 + (uint64_t)content };
+	struct random r = {1 + (uint64_t)content};
 
 	for (size_t i = 0; i < len; i++) {
 		uint64_t x = random_next(&r) >> 32;
@@ -35,7 +36,7 @@ static void make_input(enum content content, size_t len)
 			input[i] = 0;
 			break;
 		case TEXT:
-			input[i] = (uint8_t)"GET / HTTP/1.1\r\nHost: example.net\r\n"[i % 35];
+			input[i] = (uint8_t) "GET / HTTP/1.1\r\nHost: example.net\r\n"[i % 35];
 			break;
 		case PACKETS: /* records with headers alike and noise between */
 			input[i] = i % 1514 < 70 ? (uint8_t)(i % 1514) : (uint8_t)(x & 0x1f);
@@ -52,8 +53,9 @@ static void make_input(enum content content, size_t len)
 /* All codecs that are built in: "none", zlib:1..9, isal:0..3. */
 static int each_codec(struct codec *codecs)
 {
-	static const char *const texts[] = { "none", "zlib:1", "zlib:2", "zlib:3", "zlib:4", "zlib:5", "zlib:6",
-		"zlib:7", "zlib:8", "zlib:9", "isal:0", "isal:1", "isal:2", "isal:3" };
+	static const char *const texts[] = {"none", "zlib:1", "zlib:2", "zlib:3", "zlib:4",
+	    "zlib:5", "zlib:6", "zlib:7", "zlib:8", "zlib:9", "isal:0", "isal:1", "isal:2",
+	    "isal:3"};
 	int n = 0;
 
 	for (int i = 0; i < 14; i++)
@@ -63,7 +65,8 @@ static int each_codec(struct codec *codecs)
 	return n;
 }
 
-/* Compresses input[0..len) into a buffer of exactly the promised size, so that ASan sees any excess. */
+/* Compresses input[0..len) into a buffer of exactly the promised size, so that ASan sees any
+ * excess. */
 static uint8_t *compress_input(struct gzmember *gz, size_t len, size_t *ret_len)
 {
 	uint8_t *out = malloc(gzmember_bound(len));
@@ -77,7 +80,7 @@ static uint8_t *compress_input(struct gzmember *gz, size_t len, size_t *ret_len)
 static void check_member(struct gzmember *gz, size_t len, const char *codec)
 {
 	/* ID1 ID2, deflate, no flags, mtime 0, XFL 0, OS 255 */
-	static const uint8_t header[10] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255 };
+	static const uint8_t header[10] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255};
 	struct gzcheck g;
 	size_t n, again_n;
 	uint8_t *out = compress_input(gz, len, &n), *again;
@@ -193,19 +196,21 @@ START_TEST(members_of_any_codec_follow_each_other)
 }
 END_TEST
 
-/* ---- the record member ------------------------------------------------------------------------ */
+/* ---- the record member ------------------------------------------------------------------------
+ */
 
 static const char text[] = "{\"v\":1,\"uuid\":\"abc\",\"packets\":3}\n";
 #define TEXT_LEN (sizeof(text) - 1)
 
 START_TEST(a_text_of_any_length_is_found_at_the_end_of_a_file)
 {
-	static const size_t lens[] = { 0, 1, 34, 250, 251, 252, 253, 1024, 65530, GZMEMBER_MAX_EXTRA };
+	static const size_t lens[] = {
+	    0, 1, 34, 250, 251, 252, 253, 1024, 65530, GZMEMBER_MAX_EXTRA};
 	size_t len = lens[_i], room = 100 + len + GZMEMBER_EXTRA_OVERHEAD, found_len, n;
 	uint8_t *file = malloc(room);
 	const char *found;
 	struct gzcheck *g = calloc(1, sizeof(*g));
-	struct random r = { 5 };
+	struct random r = {5};
 
 	random_fill(&r, file, 100);
 	memset(input, 'x', len);
@@ -230,7 +235,7 @@ END_TEST
 
 START_TEST(the_record_member_has_no_time_and_no_system)
 {
-	static const uint8_t header[10] = { 0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255 };
+	static const uint8_t header[10] = {0x1f, 0x8b, 8, 4, 0, 0, 0, 0, 0, 255};
 	uint8_t out[TEXT_LEN + GZMEMBER_EXTRA_OVERHEAD];
 
 	ck_assert_uint_eq(gzmember_write_extra("FK", text, TEXT_LEN, out), sizeof(out));
@@ -250,7 +255,8 @@ START_TEST(a_record_member_that_is_altered_in_its_frame_is_not_found)
 			continue; /* its text is for record_parse to judge */
 		for (int bit = 0; bit < 8; bit++) {
 			file[at] ^= (uint8_t)(1u << bit);
-			quick_assert(gzmember_find_extra("FK", file, sizeof(file), &found_len) == NULL);
+			quick_assert(
+			    gzmember_find_extra("FK", file, sizeof(file), &found_len) == NULL);
 			quick_assert(found_len == 4711);
 			file[at] ^= (uint8_t)(1u << bit);
 		}
@@ -272,9 +278,11 @@ START_TEST(a_record_member_is_not_found_where_bytes_are_missing_or_follow)
 		uint8_t *exact = malloc(len + 1); /* so that ASan sees a read before or beyond it */
 
 		memcpy(exact, file, len);
-		ck_assert_int_eq(gzmember_find_extra("FK", exact, len, &found_len) != NULL, len == LEN);
+		ck_assert_int_eq(
+		    gzmember_find_extra("FK", exact, len, &found_len) != NULL, len == LEN);
 		memcpy(exact, file + LEN - len, len);
-		ck_assert_int_eq(gzmember_find_extra("FK", exact, len, &found_len) != NULL, len == LEN);
+		ck_assert_int_eq(
+		    gzmember_find_extra("FK", exact, len, &found_len) != NULL, len == LEN);
 		free(exact);
 	}
 	file[LEN] = 0;
@@ -285,7 +293,7 @@ END_TEST
 
 START_TEST(any_tail_is_searched_without_harm)
 {
-	struct random r = { 77 };
+	struct random r = {77};
 	uint8_t buf[300];
 	size_t len;
 
@@ -294,14 +302,17 @@ START_TEST(any_tail_is_searched_without_harm)
 		uint8_t *exact = malloc(n + 1);
 
 		for (size_t b = 0; b < n; b++) /* few values, so that frames nearly come about */
-			exact[b] = (uint8_t)"\x1f\x8b\x08\x04\x00\x03\xff\x46\x4b\x04"[random_below(&r, 10)];
+			exact[b] =
+			    (uint8_t) "\x1f\x8b\x08\x04\x00\x03\xff\x46\x4b\x04"[random_below(
+				&r, 10)];
 		(void)gzmember_find_extra("FK", exact, n, &len);
 		free(exact);
 	}
 }
 END_TEST
 
-/* ---- names of codecs -------------------------------------------------------------------------- */
+/* ---- names of codecs --------------------------------------------------------------------------
+ */
 
 START_TEST(codecs_have_names_that_are_read_back)
 {
@@ -316,7 +327,7 @@ START_TEST(codecs_have_names_that_are_read_back)
 	}
 	ck_assert_int_eq(codec_parse("zlib", &again), 0);
 	ck_assert_str_eq(codec_text(again, name), "zlib:1");
-	ck_assert_str_eq(codec_text((struct codec){ CODEC_NONE, 0 }, name), "none");
+	ck_assert_str_eq(codec_text((struct codec){CODEC_NONE, 0}, name), "none");
 	ck_assert_int_eq(codec_parse(codec_text(codec_default(), name), &again), 0);
 	ck_assert_int_eq(again.level, 1);
 	ck_assert_int_eq(again.kind, codec_parse("isal", &again) == 0 ? CODEC_ISAL : CODEC_ZLIB);
@@ -325,15 +336,16 @@ END_TEST
 
 START_TEST(what_is_no_codec_is_refused)
 {
-	static const char *const bad[] = { "", "zlib:0", "zlib:10", "zlib:", "zlib:x", "zlib:-1", "zlib:1x", "zlib1",
-		"zlib :1", " zlib", "ZLIB", "gzip", "none:0", "none:", "none:1", "isal:4", "isal:", "isal:-1",
-		"isal:11", "isa", "isall", "nonee", "zlib:1:1", "zli" };
-	struct codec c = { CODEC_NONE, 4711 };
+	static const char *const bad[] = {"", "zlib:0", "zlib:10", "zlib:", "zlib:x", "zlib:-1",
+	    "zlib:1x", "zlib1", "zlib :1", " zlib", "ZLIB", "gzip", "none:0", "none:", "none:1",
+	    "isal:4", "isal:", "isal:-1", "isal:11", "isa", "isall", "nonee", "zlib:1:1", "zli"};
+	struct codec c = {CODEC_NONE, 4711};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		int rv = codec_parse(bad[i], &c);
 
-		ck_assert_msg(rv == -EINVAL || (rv == -ENOTSUP && bad[i][0] == 'i'), "'%s'", bad[i]);
+		ck_assert_msg(
+		    rv == -EINVAL || (rv == -ENOTSUP && bad[i][0] == 'i'), "'%s'", bad[i]);
 		ck_assert_int_eq(c.level, 4711);
 	}
 }

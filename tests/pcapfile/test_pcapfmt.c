@@ -10,8 +10,8 @@
 
 START_TEST(the_file_header_is_these_24_bytes)
 {
-	static const uint8_t want[] = { 0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0,
-		0x71, 0, 0, 0, 0xee };
+	static const uint8_t want[] = {0x4d, 0x3c, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+	    0, 0, 4, 0, 0x71, 0, 0, 0, 0xee};
 	uint8_t buf[25];
 
 	memset(buf, 0xee, sizeof(buf)); /* the last byte stays */
@@ -24,9 +24,10 @@ END_TEST
 
 START_TEST(a_record_header_is_these_16_bytes)
 {
-	static const uint8_t want[] = { 0x78, 0x56, 0x34, 0x12, 0xff, 0xc9, 0x9a, 0x3b, 96, 0, 0, 0, 0xdc, 5, 0, 0,
-		0xee };
-	struct packet p = { .ts_ns = INT64_C(0x12345678) * 1000000000 + 999999999, .caplen = 100, .origlen = 1500 };
+	static const uint8_t want[] = {
+	    0x78, 0x56, 0x34, 0x12, 0xff, 0xc9, 0x9a, 0x3b, 96, 0, 0, 0, 0xdc, 5, 0, 0, 0xee};
+	struct packet p = {
+	    .ts_ns = INT64_C(0x12345678) * 1000000000 + 999999999, .caplen = 100, .origlen = 1500};
 	uint8_t buf[17];
 
 	memset(buf, 0xee, sizeof(buf));
@@ -38,7 +39,7 @@ END_TEST
 START_TEST(times_from_1970_to_2106_fit_and_no_others)
 {
 	int64_t last = INT64_C(4294967295) * 1000000000 + 999999999;
-	struct packet p = { .ts_ns = last, .caplen = 262144, .origlen = UINT32_MAX };
+	struct packet p = {.ts_ns = last, .caplen = 262144, .origlen = UINT32_MAX};
 	uint8_t buf[16];
 
 	ck_assert(pcapfmt_time_fits(0));
@@ -57,7 +58,7 @@ END_TEST
 
 START_TEST(numbers_are_little_endian_at_any_address)
 {
-	uint8_t buf[8] = { 0 };
+	uint8_t buf[8] = {0};
 
 	for (size_t at = 0; at < 4; at++) {
 		pcapfmt_put_le32(buf + at, 0xa1b2c3d4u);

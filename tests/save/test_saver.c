@@ -25,7 +25,8 @@
 
 #define T0 (RECORDS_DAY_NS + INT64_C(3723123456789))
 
-/* ---- a gate that holds savers up where they make a file --------------------------------------- */
+/* ---- a gate that holds savers up where they make a file ---------------------------------------
+ */
 
 static pthread_mutex_t gate_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_opened = PTHREAD_COND_INITIALIZER;
@@ -56,7 +57,8 @@ static void set_gate(bool closed)
 	(void)pthread_mutex_unlock(&gate_lock);
 }
 
-/* ---- one flow --------------------------------------------------------------------------------- */
+/* ---- one flow ---------------------------------------------------------------------------------
+ */
 
 /* The row of a flow that lost nothing: the sums of all its packets. */
 static void check_whole(struct saverig *rig, const struct saverig_flow *flow, unsigned members)
@@ -70,17 +72,19 @@ static void check_whole(struct saverig *rig, const struct saverig_flow *flow, un
 	records_check_equal(&row, &want);
 }
 
-static void check_ledger(struct saverig *rig, uint64_t files, uint64_t archived_bytes, uint64_t written_bytes)
+static void check_ledger(
+    struct saverig *rig, uint64_t files, uint64_t archived_bytes, uint64_t written_bytes)
 {
 	ck_assert_uint_eq(ledger_get(&rig->ledger.files), files);
-	ck_assert_uint_eq(ledger_get(&rig->ledger.packets_archived), ledger_get(&rig->ledger.packets_read));
+	ck_assert_uint_eq(
+	    ledger_get(&rig->ledger.packets_archived), ledger_get(&rig->ledger.packets_read));
 	ck_assert_uint_eq(ledger_get(&rig->ledger.bytes_archived), archived_bytes);
 	ck_assert_uint_eq(ledger_get(&rig->ledger.bytes_written), written_bytes);
 }
 
 START_TEST(a_flow_closed_in_one_batch_is_a_file_of_three_members)
 {
-	static const char *const codecs[] = { "none", "zlib:1", "zlib:9", "zlib:6" };
+	static const char *const codecs[] = {"none", "zlib:1", "zlib:9", "zlib:6"};
 	struct saverig rig;
 	struct saverig_flow flow;
 	struct record row;
@@ -130,7 +134,7 @@ START_TEST(a_chain_of_many_chunks_is_one_member)
 
 	saverig_start(&rig, NULL, 1, "zlib:1", SYNC_NONE);
 	saverig_flow_begin(&rig, &flow, 2, T0);
-	saverig_packets(&rig, &flow, 40, 1);   /* small chunks */
+	saverig_packets(&rig, &flow, 40, 1);    /* small chunks */
 	saverig_packets(&rig, &flow, 30, 1400); /* larger ones */
 	for (struct chunk *c = flow.next.chunks; c != NULL; c = c->next)
 		chunks++;
@@ -157,7 +161,8 @@ START_TEST(a_name_from_an_event_is_the_name_of_the_file)
 	saverig_end(&rig, &flow, END_STOP);
 	saverig_stop(&rig);
 	check_whole(&rig, &flow, 3);
-	ck_assert(tempdir_exists(tempdir_path(rig.dir, "2026/01/02/host_1577836800_00000000000012AB.pcap.gz")));
+	ck_assert(tempdir_exists(
+	    tempdir_path(rig.dir, "2026/01/02/host_1577836800_00000000000012AB.pcap.gz")));
 	saverig_flow_free(&flow);
 	saverig_close(&rig);
 }
@@ -169,10 +174,10 @@ START_TEST(the_largest_record_of_all_fits)
 	struct saverig rig;
 	struct saverig_flow flow;
 	struct record *r = &flow.all;
-	struct random random = { 9 };
+	struct random random = {9};
 	struct gzcheck *g = calloc(1, sizeof(*g));
 	struct chunk *c;
-	uint8_t *bytes, head[16] = { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0 };
+	uint8_t *bytes, head[16] = {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0};
 	char uuid[] = "big";
 	size_t len;
 
@@ -205,14 +210,15 @@ START_TEST(the_largest_record_of_all_fits)
 }
 END_TEST
 
-/* ---- many flows ------------------------------------------------------------------------------- */
+/* ---- many flows -------------------------------------------------------------------------------
+ */
 
 #define FLOWS 120u
 
 /* Feeds all flows, interleaved at random but the same for a seed. Some are flushed on the way. */
 static void feed(struct saverig *rig, struct saverig_flow *flows, uint64_t seed)
 {
-	struct random r = { seed };
+	struct random r = {seed};
 	unsigned open = FLOWS;
 
 	for (uint32_t i = 0; i < FLOWS; i++)

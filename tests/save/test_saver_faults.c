@@ -27,7 +27,7 @@ static uint64_t staged_bytes(const struct saverig *rig, char *ret_path)
 {
 	DIR *d = opendir(tempdir_path(rig->dir, ".staging"));
 	struct dirent *e;
-	struct stat st = { .st_size = 0 };
+	struct stat st = {.st_size = 0};
 
 	quick_assert(d != NULL);
 	while ((e = readdir(d)) != NULL)
@@ -57,7 +57,8 @@ static uint64_t flush_well(struct saverig *rig, struct saverig_flow *flow)
 }
 
 /* Flushes while no file may be larger than `limit`, and waits until the loss is counted. */
-static void flush_badly(struct saverig *rig, struct saverig_flow *flow, unsigned count, uint64_t limit)
+static void flush_badly(
+    struct saverig *rig, struct saverig_flow *flow, unsigned count, uint64_t limit)
 {
 	uint64_t dropped = ledger_get(&rig->ledger.dropped[DROP_disk]);
 	size_t want_len = flow->want_len;
@@ -73,7 +74,8 @@ static void flush_badly(struct saverig *rig, struct saverig_flow *flow, unsigned
 }
 
 /* The row says what is in the file, and what was lost on the way there. */
-static void check_lossy(struct saverig *rig, struct saverig_flow *flow, uint64_t kept, uint64_t lost)
+static void check_lossy(
+    struct saverig *rig, struct saverig_flow *flow, uint64_t kept, uint64_t lost)
 {
 	struct record row;
 
@@ -324,14 +326,16 @@ static Suite *saver_faults_suite(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
-	tcase_add_loop_test(t, a_flush_that_fails_in_the_middle_is_a_hole_that_the_record_tells, 0, 8);
+	tcase_add_loop_test(
+	    t, a_flush_that_fails_in_the_middle_is_a_hole_that_the_record_tells, 0, 8);
 	tcase_add_loop_test(t, a_beginning_that_fails_is_begun_again, 0, 2);
 	tcase_add_test(t, a_last_flush_that_fails_ends_the_flow_where_it_failed);
 	tcase_add_test(t, a_part_lies_in_the_day_of_the_first_packet_that_it_has);
 	tcase_add_loop_test(t, a_flow_of_which_nothing_was_written_is_counted_and_gone, 0, 2);
 	tcase_add_test(t, a_whole_flow_that_does_not_fit_is_counted_and_leaves_nothing);
 	tcase_add_loop_test(t, a_close_that_fails_counts_every_packet_once, 0, 2);
-	tcase_add_loop_test(t, a_staged_file_that_vanished_or_was_spoilt_counts_every_packet_once, 0, 3);
+	tcase_add_loop_test(
+	    t, a_staged_file_that_vanished_or_was_spoilt_counts_every_packet_once, 0, 3);
 	tcase_add_test(t, other_flows_are_not_touched_by_one_that_fails);
 	suite_add_tcase(s, t);
 	return s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of the UUIDs that we make: against values computed elsewhere, and that each part of a flow's
- * identity counts. The values come from Python, with name as uuidgen.h lays it out:
+ * Tests of the UUIDs that we make: against values computed elsewhere, and that each part of a
+ * flow's identity counts. The values come from Python, with name as uuidgen.h lays it out:
  *
  *     h = bytearray(hashlib.sha1(namespace.bytes + name).digest()[:16])
  *     h[6], h[8] = h[6] & 0x0f | 0x50, h[8] & 0x3f | 0x80
@@ -29,11 +29,11 @@ struct identity {
 static struct flowkey key_of(const struct identity *i)
 {
 	int family = strchr(i->low, ':') != NULL ? AF_INET6 : AF_INET;
-	struct flowkey k = { .port = { i->low_port, i->high_port },
-		.vlan = { i->vlan[0], i->vlan[1] },
-		.linktype = i->linktype,
-		.family = family == AF_INET ? 4 : 6,
-		.proto = i->proto };
+	struct flowkey k = {.port = {i->low_port, i->high_port},
+	    .vlan = {i->vlan[0], i->vlan[1]},
+	    .linktype = i->linktype,
+	    .family = family == AF_INET ? 4 : 6,
+	    .proto = i->proto};
 
 	ck_assert_int_eq(inet_pton(family, i->low, k.addr[SIDE_LOW]), 1);
 	ck_assert_int_eq(inet_pton(family, i->high, k.addr[SIDE_HIGH]), 1);
@@ -46,19 +46,21 @@ static const struct {
 	struct identity identity;
 	const char *uuid;
 } known[] = {
-	{ { 1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, { 0, 0 }, T0, 0x12345678 },
-	    "ceef606e-75a9-588c-9677-dc27ba0e03c2" },
-	{ { 113, 17, "10.0.0.1", 53, "10.0.0.2", 40000, { 0, 0 }, 0, 0 }, "a8d0367c-2c5f-52eb-92b8-e7d0d027408b" },
-	{ { 1, 6, "2001:db8::1", 443, "2001:db8::2", 50000, { 0, 0 }, T0, 0x12345678 },
-	    "9ea2fef9-9e39-549c-a333-8ef13fc4f1e9" },
-	{ { 1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, { 100, 0 }, T0, 0x12345678 },
-	    "2dd10fcf-5c79-5a03-a66a-f0a6dd0dbd1f" },
-	{ { 1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, { 0, 100 }, T0, 0x12345678 },
-	    "48372395-e529-52eb-ad34-f0c31faa058e" },
-	{ { 1, 6, "2001:db8::1", 443, "2001:db8::2", 50000, { 4094, 1 }, T0, 0x12345678 },
-	    "c93bedb2-97bd-51b2-b2d9-eb8a9c1528f2" },
-	{ { UINT32_MAX, 132, "::", 0, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535, { 4095, 4095 }, -1, UINT32_MAX },
-	    "df6a3328-a3bf-55b3-8acb-05feff350a6a" },
+    {{1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, {0, 0}, T0, 0x12345678},
+	"ceef606e-75a9-588c-9677-dc27ba0e03c2"},
+    {{113, 17, "10.0.0.1", 53, "10.0.0.2", 40000, {0, 0}, 0, 0},
+	"a8d0367c-2c5f-52eb-92b8-e7d0d027408b"},
+    {{1, 6, "2001:db8::1", 443, "2001:db8::2", 50000, {0, 0}, T0, 0x12345678},
+	"9ea2fef9-9e39-549c-a333-8ef13fc4f1e9"},
+    {{1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, {100, 0}, T0, 0x12345678},
+	"2dd10fcf-5c79-5a03-a66a-f0a6dd0dbd1f"},
+    {{1, 6, "192.0.2.1", 443, "198.51.100.7", 50000, {0, 100}, T0, 0x12345678},
+	"48372395-e529-52eb-ad34-f0c31faa058e"},
+    {{1, 6, "2001:db8::1", 443, "2001:db8::2", 50000, {4094, 1}, T0, 0x12345678},
+	"c93bedb2-97bd-51b2-b2d9-eb8a9c1528f2"},
+    {{UINT32_MAX, 132, "::", 0, "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 65535, {4095, 4095}, -1,
+	 UINT32_MAX},
+	"df6a3328-a3bf-55b3-8acb-05feff350a6a"},
 };
 #define KNOWN ((int)(sizeof(known) / sizeof(known[0])))
 
@@ -72,8 +74,8 @@ START_TEST(uuids_are_those_computed_elsewhere)
 	ck_assert_ptr_eq(uuidgen_flow(&k, i->first_ns, i->first_seq, buf), buf);
 	ck_assert_str_eq(buf, known[_i].uuid);
 	ck_assert_int_eq(buf[UUIDGEN_TEXT_SIZE], 'x');
-	ck_assert_int_eq(buf[14], '5');				/* version, RFC 9562 section 4.2 */
-	ck_assert_ptr_nonnull(strchr("89ab", buf[19]));	/* variant, section 4.1 */
+	ck_assert_int_eq(buf[14], '5');                 /* version, RFC 9562 section 4.2 */
+	ck_assert_ptr_nonnull(strchr("89ab", buf[19])); /* variant, section 4.1 */
 }
 END_TEST
 
@@ -123,7 +125,8 @@ START_TEST(everything_that_makes_a_flow_changes_its_uuid)
 	ck_assert_int_eq(n, 12);
 	for (int a = 0; a < n; a++)
 		for (int b = 0; b < a; b++)
-			ck_assert_msg(strcmp(uuids[a], uuids[b]) != 0, "%d and %d are both %s", a, b, uuids[a]);
+			ck_assert_msg(strcmp(uuids[a], uuids[b]) != 0, "%d and %d are both %s", a,
+			    b, uuids[a]);
 }
 END_TEST
 

@@ -12,7 +12,7 @@
 #include "support/quick.h"
 
 /* What chunks of each size cost, DESIGN.md section 4; one for super-packets comes after these. */
-static const uint32_t chunks_classes[] = { 128, 192, 512, 2048, 8192, 32768, 65536 };
+static const uint32_t chunks_classes[] = {128, 192, 512, 2048, 8192, 32768, 65536};
 enum { CHUNKS_CLASSES = sizeof(chunks_classes) / sizeof(chunks_classes[0]) };
 
 /* The smallest budget, in bytes and in slabs. */
@@ -63,7 +63,7 @@ struct chunks_held {
 
 static inline void chunks_hold(struct slab *s, struct chunks_held *h, uint32_t bytes, uint32_t mark)
 {
-	*h = (struct chunks_held){ .used = bytes, .mark = mark };
+	*h = (struct chunks_held){.used = bytes, .mark = mark};
 	quick_assert(slab_get(s, bytes, &h->chunk) == 0);
 	chunks_fill(h->chunk, h->used, mark);
 }

@@ -17,7 +17,7 @@ void flowfile_add_raw(struct flowfile *f, const void *bytes, size_t len)
 	struct gzmember *gz;
 
 	quick_assert(f->len + gzmember_bound(len) <= sizeof(f->bytes) && f->members < 64);
-	quick_assert(gzmember_new((struct codec){ CODEC_ZLIB, 1 }, &gz) == 0);
+	quick_assert(gzmember_new((struct codec){CODEC_ZLIB, 1}, &gz) == 0);
 	f->member[f->members++] = f->len;
 	f->len += gzmember_write(gz, bytes, len, f->bytes + f->len);
 	gzmember_free(gz);
@@ -27,7 +27,7 @@ void flowfile_add_raw(struct flowfile *f, const void *bytes, size_t len)
 void flowfile_key(struct flowkey *ret_key, const struct frames_talk *t)
 {
 	struct flowkey *k = ret_key;
-	struct frames_packet p = { .from = 0 };
+	struct frames_packet p = {.from = 0};
 	uint8_t buf[FRAMES_MAX];
 	struct packet packet;
 	size_t n = t->family == 4 ? 4 : 16;
@@ -73,7 +73,8 @@ void flowfile_count(struct record *r, const struct frames_packet *p, uint32_t by
 	t->tcp_flags[p->from] |= p->flags;
 }
 
-void flowfile_add(struct flowfile *f, const struct frames_talk *t, const struct frames_packet *p, size_t count)
+void flowfile_add(
+    struct flowfile *f, const struct frames_talk *t, const struct frames_packet *p, size_t count)
 {
 	static uint8_t records[FLOWFILE_MAX];
 	uint8_t frame[FRAMES_MAX];
@@ -107,17 +108,18 @@ void flowfile_end(struct flowfile *f)
 	flowfile_end_text(f, json, record_format(&f->record, json));
 }
 
-void flowfile_ordinary(struct flowfile *f, const struct frames_talk *t, const char *uuid, int64_t first_ns)
+void flowfile_ordinary(
+    struct flowfile *f, const struct frames_talk *t, const char *uuid, int64_t first_ns)
 {
 	const struct frames_packet p[] = {
-		{ 0, TCP_SYN, 100, 0, first_ns },
-		{ 1, TCP_SYN | TCP_ACK, 900, 0, first_ns + 1001 },
-		{ 0, TCP_ACK, 101, 0, first_ns + 2002 },
-		{ 0, TCP_ACK | TCP_PSH, 101, 300, first_ns + 3003 },
-		{ 1, TCP_ACK, 901, 1400, first_ns + 999999999 },
-		{ 1, TCP_ACK | TCP_FIN, 2301, 7, first_ns + 1000000001 },
-		{ 0, TCP_ACK | TCP_FIN, 401, 0, first_ns + 1000000002 },
-		{ 1, TCP_ACK, 2309, 0, first_ns + 1000000003 },
+	    {0, TCP_SYN, 100, 0, first_ns},
+	    {1, TCP_SYN | TCP_ACK, 900, 0, first_ns + 1001},
+	    {0, TCP_ACK, 101, 0, first_ns + 2002},
+	    {0, TCP_ACK | TCP_PSH, 101, 300, first_ns + 3003},
+	    {1, TCP_ACK, 901, 1400, first_ns + 999999999},
+	    {1, TCP_ACK | TCP_FIN, 2301, 7, first_ns + 1000000001},
+	    {0, TCP_ACK | TCP_FIN, 401, 0, first_ns + 1000000002},
+	    {1, TCP_ACK, 2309, 0, first_ns + 1000000003},
 	};
 
 	flowfile_begin(f, t, uuid);

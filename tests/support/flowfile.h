@@ -17,9 +17,9 @@
 struct flowfile {
 	uint8_t bytes[FLOWFILE_MAX];
 	size_t len;
-	size_t member[64];	/* where each member begins; the last is the record's */
+	size_t member[64]; /* where each member begins; the last is the record's */
 	size_t members;
-	struct record record;	/* as the index should hold it, once `day` and `part` are right */
+	struct record record; /* as the index should hold it, once `day` and `part` are right */
 };
 
 /* flowfile_key - the key of a conversation. */
@@ -32,7 +32,8 @@ void flowfile_count(struct record *r, const struct frames_packet *p, uint32_t by
 void flowfile_begin(struct flowfile *f, const struct frames_talk *t, const char *uuid);
 
 /* flowfile_add - one member of these packets, added up in the record. */
-void flowfile_add(struct flowfile *f, const struct frames_talk *t, const struct frames_packet *p, size_t count);
+void flowfile_add(
+    struct flowfile *f, const struct frames_talk *t, const struct frames_packet *p, size_t count);
 
 /* flowfile_add_raw - a member of any bytes: nothing is added up. */
 void flowfile_add_raw(struct flowfile *f, const void *bytes, size_t len);
@@ -41,7 +42,9 @@ void flowfile_add_raw(struct flowfile *f, const void *bytes, size_t len);
 void flowfile_end(struct flowfile *f);
 void flowfile_end_text(struct flowfile *f, const char *text, size_t len);
 
-/* flowfile_ordinary - a TCP connection of eight packets in three members, client on the low side. */
-void flowfile_ordinary(struct flowfile *f, const struct frames_talk *t, const char *uuid, int64_t first_ns);
+/* flowfile_ordinary - a TCP connection of eight packets in three members, client on the low side.
+ */
+void flowfile_ordinary(
+    struct flowfile *f, const struct frames_talk *t, const char *uuid, int64_t first_ns);
 
 #endif

@@ -53,7 +53,7 @@ static void put_ip(struct cursor *c, const struct frames_talk *t, int from, uint
 void frames_make(const struct frames_talk *t, const struct frames_packet *f, uint8_t *buf,
     struct packet *ret_packet)
 {
-	struct cursor c = { buf };
+	struct cursor c = {buf};
 
 	put_link(&c, t);
 	put_ip(&c, t, f->from, 20u + f->payload);
@@ -66,9 +66,9 @@ void frames_make(const struct frames_talk *t, const struct frames_packet *f, uin
 	put(&c, 0, 2);
 	for (unsigned i = 0; i < f->payload; i++)
 		*c.p++ = (uint8_t)((f->seq + i) * 2654435761u >> 24);
-	*ret_packet = (struct packet){ .ts_ns = f->ts_ns,
-		.caplen = (uint32_t)(c.p - buf),
-		.origlen = (uint32_t)(c.p - buf),
-		.linktype = FRAMES_LINKTYPE,
-		.data = buf };
+	*ret_packet = (struct packet){.ts_ns = f->ts_ns,
+	    .caplen = (uint32_t)(c.p - buf),
+	    .origlen = (uint32_t)(c.p - buf),
+	    .linktype = FRAMES_LINKTYPE,
+	    .data = buf};
 }

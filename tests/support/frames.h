@@ -11,22 +11,22 @@
 
 #include "packet/packet.h"
 
-#define FRAMES_LINKTYPE 1u	/* Ethernet */
-#define FRAMES_MAX	2048u
+#define FRAMES_LINKTYPE 1u /* Ethernet */
+#define FRAMES_MAX      2048u
 
 /* Both ends of a conversation; end 0 has the lower address. */
 struct frames_talk {
-	int family;		/* 4 or 6 */
+	int family; /* 4 or 6 */
 	uint16_t port[2];
-	uint8_t number;		/* tells talks of the same ports apart: part of the addresses */
-	uint16_t vlan;		/* 0: no tag */
+	uint8_t number; /* tells talks of the same ports apart: part of the addresses */
+	uint16_t vlan;  /* 0: no tag */
 };
 
 struct frames_packet {
-	int from;		/* 0 or 1 */
-	uint8_t flags;		/* TCP_SYN and so on, packet/decode.h */
+	int from;      /* 0 or 1 */
+	uint8_t flags; /* TCP_SYN and so on, packet/decode.h */
 	uint32_t seq;
-	uint16_t payload;	/* bytes, at most 1,400; their content depends on seq */
+	uint16_t payload; /* bytes, at most 1,400; their content depends on seq */
 	int64_t ts_ns;
 };
 

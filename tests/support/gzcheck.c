@@ -23,7 +23,7 @@ static int grow(struct gzcheck *g, size_t *room)
 /* One member from z->next_in on. */
 static int inflate_member(z_stream *z, struct gzcheck *g, size_t *room)
 {
-	gz_header header = { .extra = g->extra, .extra_max = sizeof(g->extra) };
+	gz_header header = {.extra = g->extra, .extra_max = sizeof(g->extra)};
 	int rv;
 
 	if (inflateReset(z) != Z_OK || inflateGetHeader(z, &header) != Z_OK)
@@ -42,7 +42,7 @@ static int inflate_member(z_stream *z, struct gzcheck *g, size_t *room)
 
 int gzcheck_inflate(const uint8_t *data, size_t len, struct gzcheck *ret_gz)
 {
-	z_stream z = { 0 };
+	z_stream z = {0};
 	size_t room = 0;
 	int rv = 0;
 

@@ -9,11 +9,11 @@
 #include <stdint.h>
 
 struct gzcheck {
-	uint8_t *bytes;		/* all members' contents, one after the other; the caller frees it */
+	uint8_t *bytes; /* all members' contents, one after the other; the caller frees it */
 	size_t len;
-	unsigned members;	/* members, empty ones too */
-	uint8_t extra[65536];	/* extra field of the last member, subfield headers included */
-	size_t extra_len;	/* 0: it had none */
+	unsigned members;     /* members, empty ones too */
+	uint8_t extra[65536]; /* extra field of the last member, subfield headers included */
+	size_t extra_len;     /* 0: it had none */
 };
 
 /*

@@ -8,9 +8,9 @@
 
 #include <check.h>
 
-#define quick_assert(condition)                       \
-	do {                                          \
-		if (!(condition))                     \
+#define quick_assert(condition)                         \
+	do {                                            \
+		if (!(condition))                       \
 			ck_abort_msg("%s", #condition); \
 	} while (0)
 

@@ -33,8 +33,9 @@ void records_make(uint64_t n, struct record *ret_record)
 	r->client = n % 3 ? SIDE_LOW : SIDE_HIGH;
 	r->end_reason = (enum end_reason)(n % END_REASONS);
 	r->uuid_source = n % 5 ? UUID_GENERATED : UUID_EVENT;
-	(void)snprintf(r->uuid, sizeof(r->uuid), "%08x-%04x-5%03x-8%03x-%012llx", (unsigned)(n * 2654435761u),
-	    (unsigned)(n & 0xffff), (unsigned)(n % 4096), (unsigned)(n / 7 % 4096), (unsigned long long)n);
+	(void)snprintf(r->uuid, sizeof(r->uuid), "%08x-%04x-5%03x-8%03x-%012llx",
+	    (unsigned)(n * 2654435761u), (unsigned)(n & 0xffff), (unsigned)(n % 4096),
+	    (unsigned)(n / 7 % 4096), (unsigned long long)n);
 	(void)snprintf(r->interface, sizeof(r->interface), "eth%u", (unsigned)(n % 4));
 	r->snaplen = n % 7 ? PACKET_MAX_CAPLEN : 96;
 	r->lost_pkts = n % 11 ? 0 : n + 1;
@@ -55,9 +56,9 @@ void records_make(uint64_t n, struct record *ret_record)
 	t->tcp_flags[SIDE_HIGH] = (uint8_t)(TCP_SYN | TCP_ACK | (n & 0xe8));
 }
 
-#define CHECK_FIELD(field)                                                                             \
-	ck_assert_msg(a->field == b->field, "%s: " #field " %jd is not %jd", a->uuid, (intmax_t)a->field, \
-	    (intmax_t)b->field)
+#define CHECK_FIELD(field)                                                            \
+	ck_assert_msg(a->field == b->field, "%s: " #field " %jd is not %jd", a->uuid, \
+	    (intmax_t)a->field, (intmax_t)b->field)
 
 static void check_tally(const struct record *a, const struct record *b)
 {

@@ -30,7 +30,8 @@ void rows_free(struct rows *rows)
 	memset(rows, 0, sizeof(*rows));
 }
 
-int rows_select(struct archive *a, int32_t day, const char *uuid, enum dayindex_match match, struct rows *ret_rows)
+int rows_select(struct archive *a, int32_t day, const char *uuid, enum dayindex_match match,
+    struct rows *ret_rows)
 {
 	struct dayindex *x;
 	int rv = dayindex_open(a, day, DAYINDEX_READ, &x);

@@ -16,14 +16,17 @@ struct rows {
 	size_t count, room;
 };
 
-/* rows_collect - a dayindex_fn that copies what it is given; arg is a struct rows, first all zero. */
+/* rows_collect - a dayindex_fn that copies what it is given; arg is a struct rows, first all zero.
+ */
 int rows_collect(const struct record *r, void *arg);
 
 /* rows_free - give the copies back. */
 void rows_free(struct rows *rows);
 
-/* rows_select - open a day's index to read, select, close. Returns: the first result that is not 0. */
-int rows_select(struct archive *a, int32_t day, const char *uuid, enum dayindex_match match, struct rows *ret_rows);
+/* rows_select - open a day's index to read, select, close. Returns: the first result that is not 0.
+ */
+int rows_select(struct archive *a, int32_t day, const char *uuid, enum dayindex_match match,
+    struct rows *ret_rows);
 
 /* rows_archive - an archive of its own below the test's directory, open for writing, with the day
  * RECORDS_DAY touched. *ret_index is the path of the day's index, which the caller frees. */

@@ -20,9 +20,10 @@
 #include "support/rows.h"
 #include "support/tempdir.h"
 
-void saverig_start(struct saverig *rig, const char *dir, int threads, const char *codec, enum sync_mode sync)
+void saverig_start(
+    struct saverig *rig, const char *dir, int threads, const char *codec, enum sync_mode sync)
 {
-	struct savers_config config = { .threads = threads, .sync = sync };
+	struct savers_config config = {.threads = threads, .sync = sync};
 
 	memset(rig, 0, sizeof(*rig));
 	rig->dir = dir != NULL ? dir : tempdir_new();
@@ -46,7 +47,8 @@ void saverig_stop(struct saverig *rig)
 	ck_assert_uint_eq(slab_live_bytes(rig->slab), 0);
 	ck_assert_uint_eq(rig->indexed.failed, 0);
 	ck_assert_uint_eq(ledger_get(&rig->ledger.packets_read),
-	    ledger_get(&rig->ledger.packets_archived) + ledger_skipped(&rig->ledger) + ledger_dropped(&rig->ledger));
+	    ledger_get(&rig->ledger.packets_archived) + ledger_skipped(&rig->ledger) +
+		ledger_dropped(&rig->ledger));
 }
 
 void saverig_close(struct saverig *rig)
@@ -55,24 +57,25 @@ void saverig_close(struct saverig *rig)
 	archive_close(rig->archive);
 }
 
-void saverig_flow_begin(struct saverig *rig, struct saverig_flow *flow, uint32_t number, int64_t first_ns)
+void saverig_flow_begin(
+    struct saverig *rig, struct saverig_flow *flow, uint32_t number, int64_t first_ns)
 {
 	struct record *r = &flow->all;
 
 	memset(flow, 0, sizeof(*flow));
-	flow->talk = (struct frames_talk){ .family = number % 2 ? 6 : 4,
-		.port = { (uint16_t)(1024 + number), 443 },
-		.number = (uint8_t)number };
+	flow->talk = (struct frames_talk){.family = number % 2 ? 6 : 4,
+	    .port = {(uint16_t)(1024 + number), 443},
+	    .number = (uint8_t)number};
 	flow->seq = number * 1000;
 	flowfile_key(&r->key, &flow->talk);
 	r->snaplen = PACKET_MAX_CAPLEN;
 	r->tally.first_ns = first_ns;
 	r->day = clk_day(first_ns);
 	(void)snprintf(r->interface, sizeof(r->interface), "eth%u", (unsigned)(number % 3));
-	flow->next = (struct batch){ .route = number,
-		.serial = archive_serial(rig->archive),
-		.origin_ns = first_ns,
-		.origin_seq = flow->seq };
+	flow->next = (struct batch){.route = number,
+	    .serial = archive_serial(rig->archive),
+	    .origin_ns = first_ns,
+	    .origin_seq = flow->seq};
 }
 
 static void keep(struct saverig_flow *flow, const void *bytes, size_t len)
@@ -101,15 +104,16 @@ static uint8_t *room(struct saverig *rig, struct saverig_flow *flow, uint32_t le
 	return at;
 }
 
-void saverig_packets(struct saverig *rig, struct saverig_flow *flow, unsigned count, uint16_t payload)
+void saverig_packets(
+    struct saverig *rig, struct saverig_flow *flow, unsigned count, uint16_t payload)
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint64_t n = flow->all.tally.pkts[0] + flow->all.tally.pkts[1];
-		struct frames_packet f = { .from = n % 3 == 1,
-			.flags = n == 0 ? TCP_SYN : TCP_ACK,
-			.seq = flow->seq,
-			.payload = payload,
-			.ts_ns = flow->next.origin_ns + (int64_t)n * 1000000 };
+		struct frames_packet f = {.from = n % 3 == 1,
+		    .flags = n == 0 ? TCP_SYN : TCP_ACK,
+		    .seq = flow->seq,
+		    .payload = payload,
+		    .ts_ns = flow->next.origin_ns + (int64_t)n * 1000000};
 		uint8_t frame[FRAMES_MAX], header[PCAPFMT_RECORD_HEADER_BYTES], *at;
 		struct packet p;
 
@@ -182,7 +186,8 @@ static unsigned check_bytes(const struct saverig_flow *flow, const char *path, u
 
 unsigned saverig_check(struct saverig *rig, const struct saverig_flow *flow, struct record *ret_row)
 {
-	char uuid[LAYOUT_UUID_SIZE], name[LAYOUT_NAME_SIZE], error[RESCAN_ERROR_SIZE] = "", path[4096];
+	char uuid[LAYOUT_UUID_SIZE], name[LAYOUT_NAME_SIZE], error[RESCAN_ERROR_SIZE] = "",
+							     path[4096];
 	struct record again;
 	struct rows rows;
 	unsigned members;
@@ -190,9 +195,11 @@ unsigned saverig_check(struct saverig *rig, const struct saverig_flow *flow, str
 
 	(void)strcpy(uuid, flow->all.uuid);
 	if (uuid[0] == '\0')
-		(void)uuidgen_flow(&flow->all.key, flow->next.origin_ns, flow->next.origin_seq, uuid);
+		(void)uuidgen_flow(
+		    &flow->all.key, flow->next.origin_ns, flow->next.origin_seq, uuid);
 	for (int32_t day = flow->all.day; day <= flow->all.day + 1; day++) {
-		if (rows_select(rig->archive, day, uuid, DAYINDEX_EXACT, &rows) == 0 && rows.count > 0)
+		if (rows_select(rig->archive, day, uuid, DAYINDEX_EXACT, &rows) == 0 &&
+		    rows.count > 0)
 			break;
 		rows_free(&rows);
 	}
@@ -202,7 +209,8 @@ unsigned saverig_check(struct saverig *rig, const struct saverig_flow *flow, str
 	dirfd = archive_open_day(rig->archive, ret_row->day);
 	ck_assert_int_ge(dirfd, 0);
 	(void)layout_file_name(uuid, ret_row->part, name);
-	ck_assert_msg(rescan_file(dirfd, ret_row->day, name, &again, error) == 0, "%s: %s", name, error);
+	ck_assert_msg(
+	    rescan_file(dirfd, ret_row->day, name, &again, error) == 0, "%s: %s", name, error);
 	records_check_equal(&again, ret_row);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
 	members = check_bytes(flow, path, ret_row->length);

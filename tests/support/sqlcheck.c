@@ -29,6 +29,6 @@ const char *sqlcheck_text(const char *path, const char *sql)
 	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
 	(void)snprintf(text, sizeof(text), "%s", (const char *)sqlite3_column_text(st, 0));
 	(void)sqlite3_finalize(st); /* repeats the error of step */
-	(void)sqlite3_close(db); /* nothing is left prepared */
+	(void)sqlite3_close(db);    /* nothing is left prepared */
 	return text;
 }

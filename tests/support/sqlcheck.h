@@ -5,7 +5,8 @@
 #ifndef SUPPORT_SQLCHECK_H
 #define SUPPORT_SQLCHECK_H
 
-/* sqlcheck_exec - run statements on a database file, made where it is missing. The test fails if they do. */
+/* sqlcheck_exec - run statements on a database file, made where it is missing. The test fails if
+ * they do. */
 void sqlcheck_exec(const char *path, const char *sql);
 
 /* sqlcheck_text - the first column of the first row as text, which lives until the next call. */

@@ -24,7 +24,8 @@ void tempdir_setup(void)
 	const char *dir = getenv("TMPDIR");
 
 	(void)umask(0);
-	(void)snprintf(base, sizeof(base), "%s/fktest.XXXXXX", dir != NULL && dir[0] ? dir : "/tmp");
+	(void)snprintf(
+	    base, sizeof(base), "%s/fktest.XXXXXX", dir != NULL && dir[0] ? dir : "/tmp");
 	if (mkdtemp(base) == NULL) {
 		perror(base);
 		abort();
