@@ -154,7 +154,7 @@ static const struct option_def defs[] = {
 	"threads that compress and write (default: one per core)"},
     {"compress", 0, SPLIT, KIND_SPECIAL, 0, 0, 0, set_compress,
 	"none, zlib:1 to zlib:9, and isal:0 to isal:3 where built in", "CODEC",
-	"isal:0..3, zlib:1..9 or none (default isal:1 where built in, else zlib:1)"},
+	"isal:0..3, zlib:1..9 or none (default isal:0 where built in, else zlib:1)"},
     {"sync", 0, SPLIT, KIND_SPECIAL, 0, 0, 0, set_sync, "none, group or each", "MODE",
 	"what is on disk before it is indexed: none, group or each (default group)"},
     {"vlan-key", 0, SPLIT, KIND_FLAG, FIELD(vlan_key), 0, 0, NULL, NULL, NULL,

@@ -37,7 +37,7 @@ struct gzmember {
 struct codec codec_default(void)
 {
 #ifdef HAVE_ISAL
-	return (struct codec){CODEC_ISAL, 1};
+	return (struct codec){CODEC_ISAL, 0};
 #else
 	return (struct codec){CODEC_ZLIB, 1};
 #endif

@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +66,12 @@ static int each_codec(struct codec *codecs)
 	return n;
 }
 
+/* Does the same input give the same bytes? See codec_default on ISA-L from level 1 on. */
+static bool reproducible(struct codec c)
+{
+	return c.kind != CODEC_ISAL || c.level == 0;
+}
+
 /* Compresses input[0..len) into a buffer of exactly the promised size, so that ASan sees any
  * excess. */
 static uint8_t *compress_input(struct gzmember *gz, size_t len, size_t *ret_len)
@@ -91,8 +98,10 @@ static void check_member(struct gzmember *gz, size_t len, const char *codec)
 	ck_assert_uint_eq(g.len, len);
 	ck_assert(memcmp(g.bytes, input, len) == 0);
 	again = compress_input(gz, len, &again_n);
-	ck_assert_uint_eq(again_n, n);
-	ck_assert_mem_eq(again, out, n);
+	if (strncmp(codec, "isal:", 5) != 0 || codec[5] == '0') { /* see reproducible */
+		ck_assert_uint_eq(again_n, n);
+		ck_assert_mem_eq(again, out, n);
+	}
 	free(g.bytes);
 	free(out);
 	free(again);
@@ -123,8 +132,8 @@ START_TEST(a_member_does_not_depend_on_what_was_written_before)
 	int n = each_codec(codecs);
 	struct gzmember *used, *fresh;
 
-	if (_i >= n)
-		return; /* built without isal */
+	if (_i >= n || !reproducible(codecs[_i]))
+		return; /* built without isal, or it makes no such promise */
 	ck_assert_int_eq(gzmember_new(codecs[_i], &used), 0);
 	for (int s = 0; s < SIZES; s++) {
 		size_t len, fresh_len;
@@ -329,7 +338,7 @@ START_TEST(codecs_have_names_that_are_read_back)
 	ck_assert_str_eq(codec_text(again, name), "zlib:1");
 	ck_assert_str_eq(codec_text((struct codec){CODEC_NONE, 0}, name), "none");
 	ck_assert_int_eq(codec_parse(codec_text(codec_default(), name), &again), 0);
-	ck_assert_int_eq(again.level, 1);
+	ck_assert(reproducible(again));
 	ck_assert_int_eq(again.kind, codec_parse("isal", &again) == 0 ? CODEC_ISAL : CODEC_ZLIB);
 }
 END_TEST
