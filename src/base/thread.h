@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Threads with a name, that leave every signal to main. */
+/* Threads with a name, that leave every signal sent to the process to main. */
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 
 #include <pthread.h>
 
 /*
- * thread_start - run fn(arg) in a new thread with all signals blocked.
+ * thread_start - run fn(arg) in a new thread with all signals blocked but those that the thread
+ *                raises itself (SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL).
  *
  * Takes:    name, at most 15 bytes, as ps and top show it.
  * Returns:  0; -EAGAIN, as pthread_create(3).
