@@ -55,16 +55,9 @@ static int read_record(int fd, uint64_t size, struct record *r, int *ret_has_cli
 	return rv == 0 ? 0 : complain(error, "its record cannot be read");
 }
 
-/* What the packets of the file say, by one pass. */
-struct pass {
-	struct flowkey key;
-	bool has_key;
-	struct tally tally;
-	struct tally_roles roles;
-};
-
-static int add_packet(struct pass *s, const struct packet *p, const struct record *r, char *error)
+int rescan_add(struct rescan_sums *s, const struct packet *p, char *ret_error)
 {
+	uint64_t number = s->tally.pkts[0] + s->tally.pkts[1] + 1;
 	enum side sender;
 	struct decoded d;
 	struct flowkey k;
@@ -72,40 +65,26 @@ static int add_packet(struct pass *s, const struct packet *p, const struct recor
 	switch (decode_packet(p, &d)) {
 	case DECODE_OK:
 		sender = flowkey_make(&d, p->linktype, VLAN_KEY_NO, &k);
-		memcpy(k.vlan, r->key.vlan, sizeof(k.vlan));
+		memcpy(k.vlan, s->key.vlan, sizeof(k.vlan));
 		if (!flowkey_equal(&k, &s->key))
-			return complain(error, "packet %" PRIu64 " belongs to another flow",
-			    s->tally.pkts[0] + s->tally.pkts[1] + 1);
+			return complain(
+			    ret_error, "packet %" PRIu64 " belongs to another flow", number);
 		tally_roles_add(&s->roles, &d, sender);
 		break;
 	case DECODE_FRAGMENT:
 		sender = flowkey_fragment_sender(&s->key, &d);
 		break;
 	default:
-		return complain(error, "packet %" PRIu64 " does not decode",
-		    s->tally.pkts[0] + s->tally.pkts[1] + 1);
+		return complain(ret_error, "packet %" PRIu64 " does not decode", number);
 	}
 	tally_add(&s->tally, p, p->caplen, &d, sender);
 	return 0;
 }
 
-/* The key is that of the first packet with ports: fragments may come before it. */
-static int find_key(struct pass *s, const struct packet *p, const struct record *r)
-{
-	struct decoded d;
+/* One reading of all packets, or of as many as are needed. fn returns 1 to stop, or -errno. */
+typedef int packet_fn(void *arg, const struct packet *p, char *error);
 
-	if (decode_packet(p, &d) != DECODE_OK)
-		return 0;
-	(void)flowkey_make(&d, p->linktype, VLAN_KEY_NO, &s->key);
-	memcpy(s->key.vlan, r->key.vlan, sizeof(s->key.vlan));
-	s->has_key = true;
-	return 1;
-}
-
-enum pass_kind { PASS_KEY, PASS_TALLY };
-
-static int read_packets(
-    int fd, const struct record *r, enum pass_kind kind, struct pass *s, char *error)
+static int read_packets(int fd, packet_fn *fn, void *arg, char *error)
 {
 	struct capreader *reader = NULL;
 	struct packet p;
@@ -114,7 +93,7 @@ static int read_packets(
 	if (rv == 0)
 		rv = capreader_next(reader, &p);
 	while (rv == 1) {
-		int stop = kind == PASS_KEY ? find_key(s, &p, r) : add_packet(s, &p, r, error);
+		int stop = fn(arg, &p, error);
 
 		if (stop != 0) {
 			rv = stop > 0 ? 0 : stop;
@@ -133,15 +112,42 @@ static int read_packets(
 	return rv == -ENODATA || rv == -ENOTSUP ? -EBADMSG : rv;
 }
 
+static int add_packet(void *sums, const struct packet *p, char *error)
+{
+	return rescan_add(sums, p, error);
+}
+
 int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error)
 {
-	struct pass s = {.key = *k, .has_key = true};
-	struct record r = {.key = *k};
-	int rv = read_packets(fd, &r, PASS_TALLY, &s, ret_error);
+	struct rescan_sums s = {.key = *k};
+	int rv = read_packets(fd, add_packet, &s, ret_error);
 
 	if (rv == 0)
 		*ret_tally = s.tally;
 	return rv;
+}
+
+/* The key of a flow, once it is found. */
+struct key_search {
+	struct flowkey key; /* with the VLAN ids that the record gives */
+	bool found;
+};
+
+/* The key is that of the first packet with ports: fragments may come before it. */
+static int find_key(void *search, const struct packet *p, char *error)
+{
+	struct key_search *s = search;
+	struct decoded d;
+	struct flowkey k;
+
+	(void)error;
+	if (decode_packet(p, &d) != DECODE_OK)
+		return 0;
+	(void)flowkey_make(&d, p->linktype, VLAN_KEY_NO, &k);
+	memcpy(k.vlan, s->key.vlan, sizeof(k.vlan));
+	s->key = k;
+	s->found = true;
+	return 1;
 }
 
 static int compare_sums(const struct record *r, const struct tally *t, char *error)
@@ -166,32 +172,37 @@ static int compare_sums(const struct record *r, const struct tally *t, char *err
 	return 0;
 }
 
-static int rescan_fd(int fd, struct record *r, char *error)
+int rescan_fd(int fd, struct record *ret_record, char *ret_error)
 {
-	struct pass s = {.has_key = false};
+	struct key_search search = {.found = false};
+	struct rescan_sums s = {0};
+	struct record r = {0};
 	uint64_t size = 0;
 	int has_client;
 	int rv = fileio_size(fd, &size);
 
 	if (rv != 0) {
-		(void)complain(error, "%s", strerror(-rv));
+		(void)complain(ret_error, "%s", strerror(-rv));
 		return rv;
 	}
-	if ((rv = read_record(fd, size, r, &has_client, error)) != 0)
+	if ((rv = read_record(fd, size, &r, &has_client, ret_error)) != 0)
 		return rv;
-	if ((rv = read_packets(fd, r, PASS_KEY, &s, error)) != 0)
+	search.key = r.key;
+	if ((rv = read_packets(fd, find_key, &search, ret_error)) != 0)
 		return rv;
-	if (!s.has_key)
-		return complain(error, "it has no packet that tells the flow");
-	if ((rv = read_packets(fd, r, PASS_TALLY, &s, error)) != 0)
+	if (!search.found)
+		return complain(ret_error, "it has no packet that tells the flow");
+	s.key = search.key;
+	if ((rv = read_packets(fd, add_packet, &s, ret_error)) != 0)
 		return rv;
-	if ((rv = compare_sums(r, &s.tally, error)) != 0)
+	if ((rv = compare_sums(&r, &s.tally, ret_error)) != 0)
 		return rv;
-	r->key = s.key;
-	r->tally = s.tally;
+	r.key = s.key;
+	r.tally = s.tally;
 	if (!has_client)
-		r->client = tally_client(&s.roles, &s.key);
-	r->length = size;
+		r.client = tally_client(&s.roles, &s.key);
+	r.length = size;
+	*ret_record = r;
 	return 0;
 }
 

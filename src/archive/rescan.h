@@ -20,10 +20,29 @@
  *           RESCAN_ERROR_SIZE bytes.
  * Returns:  0 and *ret_record, as the index should hold it;
  *           -EBADMSG the file is damaged or its record and its packets disagree: ret_error says
- * how; -errno of open(2) or read(2), and ret_error. Threads:  any.
+ *           how; -errno of open(2) or read(2), and ret_error.
+ * Threads:  any.
  */
 int rescan_file(
     int dirfd, int32_t day, const char *name, struct record *ret_record, char *ret_error);
+
+/* rescan_fd - the same of an open file, wherever it lies: part and day are left zero. */
+int rescan_fd(int fd, struct record *ret_record, char *ret_error);
+
+/* What the packets of a flow come to, added up one by one. */
+struct rescan_sums {
+	struct flowkey key; /* set before the first is added */
+	struct tally tally;
+	struct tally_roles roles;
+};
+
+/*
+ * rescan_add - add the next packet of a flow file.
+ *
+ * Takes:    s, zero but for its key; p, in the order of the file; ret_error as above.
+ * Returns:  0; -EBADMSG the packet does not belong there: ret_error says why.
+ */
+int rescan_add(struct rescan_sums *s, const struct packet *p, char *ret_error);
 
 /*
  * rescan_packets - what the packets of a flow file, published or staged, add up to.

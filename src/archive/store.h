@@ -28,9 +28,12 @@ enum store_result {
 	STORE_DUPLICATE /* the archive holds a file with the same bytes: the new one is gone */
 };
 
+/* What stands in the name of a staged file for the UUID of a flow that has none yet. */
+#define STORE_UNNAMED "-"
+
 /* A part on its way into the archive. */
 struct store_part {
-	const char *uuid; /* valid, see layout.h */
+	const char *uuid; /* valid, see layout.h; STORE_UNNAMED while it is staged without a name */
 	int32_t day;
 	uint64_t serial; /* of the flow, from archive_serial: names its staged file */
 	uint32_t part;   /* in: first number to try; out: the number it got */
@@ -60,6 +63,18 @@ enum store_stage { STORE_STAGE_CREATE, STORE_STAGE_APPEND };
  */
 int store_stage(struct store *s, const struct store_part *part, enum store_stage how,
     const void *data, size_t len);
+
+/*
+ * store_rename_staged - give a staged file another name: that of a flow which has got its UUID.
+ *
+ * Takes:    part, with the new uuid; the one that the file was staged with.
+ * Returns:  0, also where both are the same; -ENOENT no such staged file; -EEXIST the new name is
+ *           taken; -errno of renameat2(2): the file has its old name.
+ */
+int store_rename_staged(struct store *s, const struct store_part *part, const char *from_uuid);
+
+/* store_discard_staged - remove a staged file. Returns: 0; -errno of unlinkat(2). */
+int store_discard_staged(struct store *s, const struct store_part *part);
 
 /*
  * store_publish_staged - append the last bytes to a staged file and publish it.

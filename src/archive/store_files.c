@@ -280,6 +280,36 @@ int store_stage(struct store *s, const struct store_part *part, enum store_stage
 	return rv;
 }
 
+int store_rename_staged(struct store *s, const struct store_part *part, const char *from_uuid)
+{
+	int staging = archive_staging(s->archive);
+	struct store_part before = *part;
+	char from[NAME_MAX], to[NAME_MAX];
+
+	before.uuid = from_uuid;
+	(void)staged_name(&before, from);
+	(void)staged_name(part, to);
+	if (strcmp(from, to) == 0 ||
+	    renameat2(staging, from, staging, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/*
+	 * A file system that cannot rename without replacing. Nobody takes the name meanwhile: the
+	 * archive has one writer, and a serial belongs to one flow.
+	 */
+	if (faccessat(staging, to, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(staging, from, staging, to) == 0 ? 0 : -errno;
+}
+
+int store_discard_staged(struct store *s, const struct store_part *part)
+{
+	char name[NAME_MAX];
+
+	return unlinkat(archive_staging(s->archive), staged_name(part, name), 0) == 0 ? 0 : -errno;
+}
+
 int store_publish_staged(struct store *s, struct store_part *part, const void *data, size_t len,
     enum store_result *ret_result)
 {

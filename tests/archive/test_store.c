@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "archive/store.h"
@@ -21,6 +23,17 @@
 
 #define DAY     20455
 #define DAY_DIR "2026/01/02"
+
+/* File systems differ in what they can do; this one stands in for those that can do less. */
+static bool no_renameat2;
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	if (!no_renameat2)
+		return (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+	errno = EINVAL;
+	return -1;
+}
 
 struct fixture {
 	const char *dir;
@@ -248,6 +261,56 @@ START_TEST(flows_are_staged_side_by_side)
 }
 END_TEST
 
+START_TEST(a_flow_is_staged_without_a_name_and_takes_one_later)
+{
+	struct fixture f = begin(SYNC_NONE);
+	struct store_part p = part_of(&f, STORE_UNNAMED, 0), other = p;
+	enum store_result result;
+	char from[64], to[64];
+
+	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_CREATE, "one ", 4), 0);
+	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_APPEND, "two ", 4), 0);
+	(void)snprintf(from, sizeof(from), ".staging/%016llx.-", (unsigned long long)p.serial);
+	(void)snprintf(to, sizeof(to), ".staging/%016llx.u", (unsigned long long)p.serial);
+	check_file(f.dir, from, "one two ", 8);
+	ck_assert_int_eq(store_rename_staged(f.store, &p, STORE_UNNAMED), 0); /* no other name */
+	p.uuid = "u";
+	ck_assert_int_eq(store_rename_staged(f.store, &p, STORE_UNNAMED), 0);
+	ck_assert(!tempdir_exists(tempdir_path(f.dir, from)));
+	check_file(f.dir, to, "one two ", 8);
+	ck_assert_int_eq(store_open_staged(f.store, &other), -ENOENT);
+	ck_assert_int_eq(store_rename_staged(f.store, &p, STORE_UNNAMED), -ENOENT);
+	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_APPEND, "three ", 6), 0);
+	ck_assert_int_eq(store_publish_staged(f.store, &p, "four", 4, &result), 0);
+	check_file(f.day, "u.pcap.gz", "one two three four", 18);
+	finish(&f);
+}
+END_TEST
+
+START_TEST(a_staged_name_that_is_taken_is_not_given_again)
+{
+	struct fixture f = begin(SYNC_NONE);
+	struct store_part p = part_of(&f, STORE_UNNAMED, 0), taken = p;
+	char name[64];
+
+	taken.uuid = "u";
+	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_CREATE, "one", 3), 0);
+	ck_assert_int_eq(store_stage(f.store, &taken, STORE_STAGE_CREATE, "other", 5), 0);
+	ck_assert_int_eq(store_rename_staged(f.store, &taken, STORE_UNNAMED), -EEXIST);
+	no_renameat2 = true; /* as on a file system that always replaces */
+	ck_assert_int_eq(store_rename_staged(f.store, &taken, STORE_UNNAMED), -EEXIST);
+	(void)snprintf(name, sizeof(name), ".staging/%016llx.u", (unsigned long long)p.serial);
+	check_file(f.dir, name, "other", 5);
+	ck_assert_int_eq(store_discard_staged(f.store, &taken), 0);
+	ck_assert_int_eq(store_discard_staged(f.store, &taken), -ENOENT);
+	ck_assert_int_eq(store_rename_staged(f.store, &taken, STORE_UNNAMED), 0);
+	no_renameat2 = false;
+	check_file(f.dir, name, "one", 3);
+	ck_assert_int_eq(store_discard_staged(f.store, &taken), 0);
+	finish(&f);
+}
+END_TEST
+
 START_TEST(whatever_has_the_name_is_left_alone)
 {
 	struct fixture f = begin(SYNC_NONE);
@@ -400,6 +463,8 @@ static Suite *store_suite(void)
 	    t, a_staged_flow_is_out_of_sight_until_it_is_published, SYNC_NONE, SYNC_EACH + 1);
 	tcase_add_test(t, a_staged_flow_takes_the_next_number_or_is_a_duplicate);
 	tcase_add_test(t, flows_are_staged_side_by_side);
+	tcase_add_test(t, a_flow_is_staged_without_a_name_and_takes_one_later);
+	tcase_add_test(t, a_staged_name_that_is_taken_is_not_given_again);
 	tcase_add_test(t, whatever_has_the_name_is_left_alone);
 	tcase_add_test(t, a_mask_takes_bits_away_as_everywhere);
 	tcase_add_test(t, many_days_take_few_descriptors_and_give_them_back);
