@@ -71,7 +71,9 @@ static int serve(const struct options *o, const char *prefix)
 	else if (!o->quiet)
 		watch_print(w, stderr);
 	watch_close(w);
-	return rv == 0 ? EXIT_OK : EXIT_NOTHING;
+	if (rv == 0)
+		return EXIT_OK;
+	return failure == WATCH_NO_FAILURE ? EXIT_PARTLY : EXIT_NOTHING;
 }
 
 int cmd_events(const struct options *o)

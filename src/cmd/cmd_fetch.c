@@ -182,7 +182,8 @@ static void say_missing(struct fetching *x, const char *word, bool staged)
 	else if (archive_has_writer(x->archive))
 		log_error("fetch", "still open: '%s'; nothing of it is published yet", word);
 	else
-		log_error("fetch", "left unfinished: '%s'; it was never published", word);
+		log_error(
+		    "fetch", "left unfinished: '%s'; the next capture to start publishes it", word);
 }
 
 /* A flow of which more is to come. */

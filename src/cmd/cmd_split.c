@@ -222,6 +222,8 @@ static int run(struct split *s)
 static int split(struct split *s)
 {
 	const struct options *o = s->options;
+	const struct pipeline_config config = {
+	    .options = o, .mode = KEEPER_WAIT, .at_finish = END_EOF};
 	char error[FILTER_ERROR_SIZE];
 	int status = EXIT_NOTHING, rv = 0;
 
@@ -235,7 +237,7 @@ static int split(struct split *s)
 	rv = open_descriptors(s);
 	if (rv != 0)
 		log_error("start", "cannot start: %s", strerror(-rv));
-	if (rv == 0 && pipeline_start(o, KEEPER_WAIT, END_EOF, &s->pipeline) == 0) {
+	if (rv == 0 && pipeline_start(&config, &s->pipeline) == 0) {
 		rv = source_file_new(
 		    o->args, o->arg_count, s->filter, s->pipeline.demux, &s->source);
 		if (rv == 0)

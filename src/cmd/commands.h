@@ -10,9 +10,11 @@
 #include "cmd/options.h"
 
 int cmd_split(const struct options *o);
+int cmd_capture(const struct options *o);
 int cmd_fetch(const struct options *o);
 int cmd_find(const struct options *o);
 int cmd_verify(const struct options *o);
 int cmd_reindex(const struct options *o);
+int cmd_events(const struct options *o);
 
 #endif

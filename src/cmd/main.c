@@ -15,12 +15,16 @@
 static const struct command commands[] = {
     {"split", COMMAND_SPLIT, "FILE...", "Archive capture files: one gzip'd pcap per flow",
 	cmd_split},
+    {"capture", COMMAND_CAPTURE, "[BPF words]",
+	"Archive what passes on network interfaces, flow by flow", cmd_capture},
     {"fetch", COMMAND_FETCH, "UUID...", "Give flows back as one pcap", cmd_fetch},
     {"find", COMMAND_FIND, "[uuid PREFIX]", "List the flows of an archive", cmd_find},
     {"verify", COMMAND_VERIFY, "",
 	"Check every file and index row of an archive against each other", cmd_verify},
     {"reindex", COMMAND_REINDEX, "", "Build the index of an archive anew from its files",
 	cmd_reindex},
+    {"events", COMMAND_EVENTS, "", "Serve events of TCP connections from this host's kernel",
+	cmd_events},
     {NULL, 0, NULL, NULL, NULL}};
 
 static const struct command *find_command(const char *name)

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "base/slab.h"
+#include "capture/netif.h"
 #include "cmd/commands.h"
 #include "packet/decode.h"
 #include "packet/packet.h"
@@ -26,7 +28,11 @@ enum {
 	FIND = COMMAND_FIND,
 	VERIFY = COMMAND_VERIFY,
 	REINDEX = COMMAND_REINDEX,
-	ALL = SPLIT | FETCH | FIND | VERIFY | REINDEX
+	CAPTURE = COMMAND_CAPTURE,
+	EVENTS = COMMAND_EVENTS,
+	INPUT = SPLIT | CAPTURE,
+	DIR = INPUT | FETCH | FIND | VERIFY | REINDEX,
+	ALL = DIR | EVENTS
 };
 
 #define YEARS_10_NS (INT64_C(3650) * 86400 * 1000000000)
@@ -127,40 +133,125 @@ static int set_protocols(struct options *o, const char *value)
 	return 0;
 }
 
+/* Whole packets, as far as the snap length allows: there is no other way yet. */
+static int set_payload(struct options *o, const char *value)
+{
+	(void)o;
+	return strcmp(value, "full") == 0 ? 0 : -EINVAL;
+}
+
+static int set_uuid_missing(struct options *o, const char *value)
+{
+	static const char *const words[] = {"generate", "drop", NULL};
+	int i = choose(words, value);
+
+	if (i >= 0)
+		o->uuid_missing = (enum uuid_missing)i;
+	return i < 0 ? i : 0;
+}
+
+static int add_interface(struct options *o, const char *name, size_t len)
+{
+	char *copy;
+
+	if (len == 0 || len >= IF_NAMESIZE || o->interface_count == OPTIONS_INTERFACES_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < o->interface_count; i++)
+		if (strlen(o->interfaces[i]) == len && memcmp(o->interfaces[i], name, len) == 0)
+			return 0; /* twice would archive its packets twice */
+	copy = o->interfaces[o->interface_count++];
+	memcpy(copy, name, len);
+	copy[len] = '\0';
+	return 0;
+}
+
+static int add_interfaces(struct options *o, const char *value)
+{
+	int rv;
+
+	if (o->interfaces_preset)
+		o->interface_count = 0;
+	o->interfaces_preset = false;
+	for (;;) {
+		size_t len = strcspn(value, ",");
+
+		if ((rv = add_interface(o, value, len)) != 0 || value[len] == '\0')
+			return rv;
+		value += len + 1;
+	}
+}
+
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_def defs[] = {
-    {"dir", 'd', ALL, KIND_TEXT, FIELD(dir), 0, 0, NULL, NULL, "DIR", "the archive (needed)"},
-    {"filter", 'f', SPLIT, KIND_TEXT, FIELD(filter), 0, 0, NULL, NULL, "EXPR",
+    {"dir", 'd', DIR, KIND_TEXT, FIELD(dir), 0, 0, NULL, NULL, "DIR", "the archive (needed)"},
+    {"filter", 'f', INPUT, KIND_TEXT, FIELD(filter), 0, 0, NULL, NULL, "EXPR",
 	"archive only packets that match, in tcpdump's language"},
-    {"snaplen", 's', SPLIT, KIND_NUMBER, FIELD(snaplen), 64, PACKET_MAX_CAPLEN, NULL, NULL, "BYTES",
+    {"snaplen", 's', INPUT, KIND_NUMBER, FIELD(snaplen), 64, PACKET_MAX_CAPLEN, NULL, NULL, "BYTES",
 	"keep at most this much of each packet (default 262144)"},
-    {"protocols", 0, SPLIT, KIND_SPECIAL, 0, 0, 0, set_protocols,
+    {"protocols", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_protocols,
 	"tcp, udp, icmp, sctp joined by commas, or all", "LIST",
 	"protocols to archive: tcp,udp,icmp,sctp or all (default tcp)"},
-    {"idle-timeout", 0, SPLIT, KIND_DURATION, FIELD(idle_timeout_ns), 1000000, YEARS_10_NS, NULL,
+    {"payload", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_payload, "full", "WHAT",
+	"how much of the transport payload is kept: full (default full)"},
+    {"idle-timeout", 0, INPUT, KIND_DURATION, FIELD(idle_timeout_ns), 1000000, YEARS_10_NS, NULL,
 	NULL, "TIME", "one tick: a flow ends after two without a packet (default 30s)"},
-    {"linger", 0, SPLIT, KIND_DURATION, FIELD(linger_ns), 1000000, YEARS_10_NS, NULL, NULL, "TIME",
+    {"linger", 0, INPUT, KIND_DURATION, FIELD(linger_ns), 1000000, YEARS_10_NS, NULL, NULL, "TIME",
 	"silence after which an ended flow is published (default 2s)"},
-    {"max-duration", 0, SPLIT, KIND_DURATION, FIELD(max_duration_ns), 1000000, YEARS_10_NS, NULL,
+    {"max-duration", 0, INPUT, KIND_DURATION, FIELD(max_duration_ns), 1000000, YEARS_10_NS, NULL,
 	NULL, "TIME", "skip packets later than this after a flow's first (default: none)"},
-    {"max-bytes", 0, SPLIT, KIND_SIZE, FIELD(max_bytes), 1, INT64_MAX, NULL, NULL, "SIZE",
+    {"max-bytes", 0, INPUT, KIND_SIZE, FIELD(max_bytes), 1, INT64_MAX, NULL, NULL, "SIZE",
 	"skip packets beyond this many archived bytes of a flow (default: none)"},
-    {"max-memory", 0, SPLIT, KIND_SIZE, FIELD(max_memory_bytes), SLAB_MIN_BYTES, INT64_C(1) << 44,
+    {"max-memory", 0, INPUT, KIND_SIZE, FIELD(max_memory_bytes), SLAB_MIN_BYTES, INT64_C(1) << 44,
 	NULL, NULL, "SIZE", "packets held in memory, at most (default 1GiB)"},
-    {"max-flows", 0, SPLIT, KIND_NUMBER, FIELD(max_flows), 1, 1000000000, NULL, NULL, "N",
+    {"max-flows", 0, INPUT, KIND_NUMBER, FIELD(max_flows), 1, 1000000000, NULL, NULL, "N",
 	"flows alive at once, at most (default 1000000)"},
-    {"savers", 0, SPLIT, KIND_NUMBER, FIELD(savers), 1, SAVER_MAX, NULL, NULL, "N",
-	"threads that compress and write (default: one per core)"},
-    {"compress", 0, SPLIT, KIND_SPECIAL, 0, 0, 0, set_compress,
+    {"savers", 0, INPUT, KIND_NUMBER, FIELD(savers), 1, SAVER_MAX, NULL, NULL, "N",
+	"threads that compress and write (default: one per core; capture: one less)"},
+    {"compress", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_compress,
 	"none, zlib:1 to zlib:9, and isal:0 to isal:3 where built in", "CODEC",
 	"isal:0..3, zlib:1..9 or none (default isal:0 where built in, else zlib:1)"},
-    {"sync", 0, SPLIT, KIND_SPECIAL, 0, 0, 0, set_sync, "none, group or each", "MODE",
+    {"sync", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_sync, "none, group or each", "MODE",
 	"what is on disk before it is indexed: none, group or each (default group)"},
-    {"vlan-key", 0, SPLIT, KIND_FLAG, FIELD(vlan_key), 0, 0, NULL, NULL, NULL,
+    {"vlan-key", 0, INPUT, KIND_FLAG, FIELD(vlan_key), 0, 0, NULL, NULL, NULL,
 	"tell flows apart by their VLAN ids too"},
-    {"json", 0, SPLIT, KIND_FLAG, FIELD(json), 0, 0, NULL, NULL, NULL,
+    {"json", 0, INPUT, KIND_FLAG, FIELD(json), 0, 0, NULL, NULL, NULL,
 	"print the whole ledger as one JSON object at the end"},
+    {"interface", 'i', CAPTURE, KIND_SPECIAL, 0, 0, 0, add_interfaces,
+	"names of interfaces, at most 15 bytes each, joined by commas; at most 64", "IF",
+	"capture there; may be repeated; any is all (default: all that are up, see the manual)"},
+    {"events", 0, CAPTURE, KIND_TEXT, FIELD(events_path), 0, 0, NULL, NULL, "SOCKET",
+	"learn UUIDs from the event server that listens there"},
+    {"uuid-wait", 0, CAPTURE, KIND_DURATION, FIELD(uuid_wait_ns), 1000000, YEARS_10_NS, NULL, NULL,
+	"TIME", "a flow without a name is not published before (default 5s)"},
+    {"uuid-missing", 0, CAPTURE, KIND_SPECIAL, 0, 0, 0, set_uuid_missing, "generate or drop",
+	"WHAT", "flows that no event named: generate a UUID, or drop them (default generate)"},
+    {"ring-size", 0, CAPTURE, KIND_SIZE, FIELD(ring_bytes), NETIF_RING_MIN_BYTES,
+	NETIF_RING_MAX_BYTES, NULL, NULL, "SIZE",
+	"the kernel's buffer per interface (default 64MiB)"},
+    {"flush-interval", 0, CAPTURE, KIND_DURATION, FIELD(flush_interval_ns), 10000000, YEARS_10_NS,
+	NULL, NULL, "TIME", "packets are on their way to disk by then (default 10s)"},
+    {"local", 0, CAPTURE, KIND_TEXT, FIELD(local), 0, 0, NULL, NULL, "WHICH",
+	"keep packets of these addresses alone: auto (this host's), none (all pass), or\n"
+	"                             CIDR,... (default none)"},
+    {"metrics", 0, CAPTURE, KIND_TEXT, FIELD(metrics), 0, 0, NULL, NULL, "ADDR:PORT",
+	"serve Prometheus metrics there"},
+    {"user", 0, CAPTURE, KIND_TEXT, FIELD(user), 0, 0, NULL, NULL, "NAME",
+	"become this user once the interfaces are open"},
+    {"promiscuous", 0, CAPTURE, KIND_FLAG, FIELD(promiscuous), 0, 0, NULL, NULL, NULL,
+	"capture also what is for other hosts"},
+    {"no-reopen", 0, CAPTURE, KIND_FLAG, FIELD(no_reopen), 0, 0, NULL, NULL, NULL,
+	"keep no privilege to open an interface again that was removed"},
+    {"no-seccomp", 0, CAPTURE, KIND_FLAG, FIELD(no_seccomp), 0, 0, NULL, NULL, NULL,
+	"do not limit the system calls that flowkeep may make"},
+    {"check", 0, CAPTURE, KIND_FLAG, FIELD(check), 0, 0, NULL, NULL, NULL,
+	"check that all of this would work, create nothing, and exit"},
+    {"list-interfaces", 'D', CAPTURE, KIND_FLAG, FIELD(list_interfaces), 0, 0, NULL, NULL, NULL,
+	"list the interfaces, and exit"},
+    {"listen", 0, EVENTS, KIND_TEXT, FIELD(listen_path), 0, 0, NULL, NULL, "SOCKET",
+	"serve the events there (needed)"},
+    {"prefix-file", 0, EVENTS, KIND_TEXT, FIELD(prefix_file), 0, 0, NULL, NULL, "FILE",
+	"what UUIDs begin with (default: see the manual)"},
     {"write", 'w', FETCH, KIND_TEXT, FIELD(write_path), 0, 0, NULL, NULL, "FILE",
 	"write the pcap there instead of to the standard output"},
     {"format", 0, FIND, KIND_SPECIAL, 0, 0, 0, set_format, "table, json, csv or uuid", "FORMAT",
@@ -187,6 +278,10 @@ static void set_defaults(struct options *o)
 	o->max_flows = 1000000;
 	o->codec = codec_default();
 	o->sync = SYNC_GROUP;
+	o->uuid_wait_ns = INT64_C(5000000000);
+	o->ring_bytes = UINT64_C(64) << 20;
+	o->flush_interval_ns = INT64_C(10000000000);
+	o->local = "none";
 }
 
 /* The legal values of an option, in words. */
@@ -293,6 +388,7 @@ static int take_environment(const struct command *c, struct options *o)
 		if (rv != 0)
 			return complain(&defs[i], name, value, rv);
 	}
+	o->interfaces_preset = o->interface_count > 0;
 	return 0;
 }
 
@@ -392,7 +488,8 @@ int options_parse(const struct command *c, int argc, char **argv, struct options
 	rv = take_environment(c, ret_options);
 	if (rv == 0)
 		rv = take_command_line(c, argc, argv, ret_options);
-	if (rv == 0 && ret_options->dir == NULL) {
+	if (rv == 0 && ret_options->dir == NULL && (c->bit & DIR) &&
+	    !ret_options->list_interfaces) {
 		log_error("options", "%s needs -d DIR, the archive", c->name);
 		rv = -EINVAL;
 	}
@@ -401,8 +498,9 @@ int options_parse(const struct command *c, int argc, char **argv, struct options
 
 void options_help(const struct command *c)
 {
-	(void)printf("usage: flowkeep %s -d DIR [options]%s%s\n\n%s.\n\noptions:\n", c->name,
-	    c->args[0] ? " " : "", c->args, c->summary);
+	(void)printf("usage: flowkeep %s%s [options]%s%s\n\n%s.\n\noptions:\n", c->name,
+	    c->bit & DIR ? " -d DIR" : " --listen SOCKET", c->args[0] ? " " : "", c->args,
+	    c->summary);
 	for (int i = 0; i < DEFS; i++) {
 		const struct option_def *d = &defs[i];
 		char left[64];

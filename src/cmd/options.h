@@ -6,16 +6,19 @@
 #ifndef CMD_OPTIONS_H
 #define CMD_OPTIONS_H
 
+#include <net/if.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "archive/store.h"
+#include "flow/demux.h"
 #include "pcapfile/gzmember.h"
 
 /* Exit statuses, the same for all commands; each man page says what they mean there. */
 enum { EXIT_OK = 0, EXIT_PARTLY = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
+enum { OPTIONS_INTERFACES_MAX = 64 };
 enum find_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV, FORMAT_UUID };
 
 struct options {
@@ -25,7 +28,7 @@ struct options {
 	bool verbose;
 	enum progress_mode progress;
 
-	/* split */
+	/* split, capture */
 	const char *filter; /* NULL: none */
 	uint64_t snaplen;   /* 1..PACKET_MAX_CAPLEN */
 	bool protocols[256];
@@ -40,6 +43,28 @@ struct options {
 	enum sync_mode sync;
 	bool vlan_key;
 	bool json;
+
+	/* capture */
+	char interfaces[OPTIONS_INTERFACES_MAX][IF_NAMESIZE];
+	unsigned interface_count; /* 0: all that are up, see netlist_default */
+	bool interfaces_preset; /* they came from the environment: the command line replaces them */
+	const char *events_path; /* NULL: no events */
+	int64_t uuid_wait_ns;
+	enum uuid_missing uuid_missing;
+	uint64_t ring_bytes;
+	int64_t flush_interval_ns;
+	const char *local;
+	const char *metrics; /* NULL: none */
+	const char *user;    /* NULL: stay who we are */
+	bool no_reopen;
+	bool no_seccomp;
+	bool promiscuous;
+	bool check;
+	bool list_interfaces;
+
+	/* events */
+	const char *listen_path;
+	const char *prefix_file; /* NULL: see flowkeep-events(1) */
 
 	/* fetch, find */
 	const char *write_path; /* NULL: standard output */
@@ -57,7 +82,9 @@ enum {
 	COMMAND_FETCH = 2,
 	COMMAND_FIND = 4,
 	COMMAND_VERIFY = 8,
-	COMMAND_REINDEX = 16
+	COMMAND_REINDEX = 16,
+	COMMAND_CAPTURE = 32,
+	COMMAND_EVENTS = 64
 };
 
 struct command {

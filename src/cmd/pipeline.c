@@ -7,9 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/adopt.h"
 #include "archive/rescan.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "save/uuidgen.h"
+
+/* Live, the savers' queues are what rides out a slow disk: 256 MiB of full members each. */
+#define LIVE_QUEUE_BATCHES 4096
 
 static void bad_file(int32_t day, const char *name, const char *error, void *arg)
 {
@@ -48,8 +53,44 @@ static int mend_days(struct archive *a)
 	return rv;
 }
 
-static int open_archive(const struct options *o, struct pipeline *p)
+static void tell_adopted(
+    const char *name, enum adopt_result what, const struct record *r, const char *error, void *arg)
 {
+	char printable[256];
+
+	(void)r;
+	(void)arg;
+	(void)log_printable(printable, sizeof(printable), name);
+	if (what == ADOPT_DAMAGED || what == ADOPT_FAILED)
+		log_warning("archive",
+		    "unfinished file '.staging/%s' stays where it is: %s; continuing", printable,
+		    error);
+	else if (error[0] != '\0')
+		log_debug("archive", "unfinished file '.staging/%s' of an earlier run: %s",
+		    printable, error);
+}
+
+/* Flows that an earlier run was writing when it was killed. */
+static int adopt(const struct options *o, struct archive *a)
+{
+	struct adopt_config c = {.sync = o->sync,
+	    .vlan_key = o->vlan_key ? VLAN_KEY_YES : VLAN_KEY_NO,
+	    .generate = uuidgen_flow,
+	    .fn = tell_adopted};
+	struct adopt_totals t = {0};
+	int rv = adopt_staged(a, &c, &t);
+
+	if (t.published + t.duplicate + t.empty > 0)
+		log_info("archive",
+		    "after an unclean end: %" PRIu64 " unfinished flows published with %" PRIu64
+		    " packets, %" PRIu64 " without a packet removed",
+		    t.published, t.packets, t.empty);
+	return rv;
+}
+
+static int open_archive(const struct pipeline_config *config, struct pipeline *p)
+{
+	const struct options *o = config->options;
 	int rv = archive_open(o->dir, ARCHIVE_WRITE, &p->archive);
 
 	if (rv == -EAGAIN) {
@@ -60,16 +101,32 @@ static int open_archive(const struct options *o, struct pipeline *p)
 		log_error("archive", "cannot open '%s' for writing: %s", o->dir, strerror(-rv));
 		return rv;
 	}
-	rv = mend_days(p->archive);
+	/* What a killed split has left is archived whole when the same file is split again. */
+	if (config->mode == KEEPER_DROP)
+		rv = adopt(o, p->archive);
+	if (rv == 0)
+		rv = mend_days(p->archive);
 	if (rv != 0)
-		log_error("archive", "cannot mend the index of '%s': %s", o->dir, strerror(-rv));
+		log_error("archive", "cannot mend '%s': %s", o->dir, strerror(-rv));
 	return rv;
 }
 
-static int start_savers(const struct options *o, struct pipeline *p)
+/* Live, the demux has a core of its own. */
+static int saver_threads(const struct pipeline_config *config)
 {
+	int cores = thread_cores();
+
+	if (config->options->savers != 0)
+		return (int)config->options->savers;
+	return config->mode == KEEPER_DROP && cores > 1 ? cores - 1 : cores;
+}
+
+static int start_savers(const struct pipeline_config *config, struct pipeline *p)
+{
+	const struct options *o = config->options;
 	struct savers_config c = {
-	    .threads = o->savers != 0 ? (int)o->savers : thread_cores(),
+	    .threads = saver_threads(config),
+	    .queue_batches = config->mode == KEEPER_DROP ? LIVE_QUEUE_BATCHES : 0,
 	    .codec = o->codec,
 	    .sync = o->sync,
 	    .archive = p->archive,
@@ -83,9 +140,10 @@ static int start_savers(const struct options *o, struct pipeline *p)
 	return savers_start(&c, &p->savers);
 }
 
-static int make_demux(
-    const struct options *o, enum keeper_mode mode, enum end_reason at_finish, struct pipeline *p)
+static int make_demux(const struct pipeline_config *config, struct pipeline *p)
 {
+	const struct options *o = config->options;
+	bool live = config->mode == KEEPER_DROP;
 	struct demux_config c = {
 	    .idle_timeout_ns = o->idle_timeout_ns,
 	    .linger_ns = o->linger_ns,
@@ -95,10 +153,17 @@ static int make_demux(
 	    .snaplen = (uint32_t)o->snaplen,
 	    .first_serial = archive_serial(p->archive),
 	    .vlan_key = o->vlan_key ? VLAN_KEY_YES : VLAN_KEY_NO,
-	    .at_finish = at_finish,
+	    .at_finish = config->at_finish,
+	    .clock = live ? DEMUX_CLOCK_CALLER : DEMUX_CLOCK_PACKETS,
+	    .flush_interval_ns = o->flush_interval_ns,
+	    .events = live && o->events_path != NULL,
+	    .uuid_wait_ns = o->uuid_wait_ns,
+	    .uuid_missing = o->uuid_missing,
+	    .wanted = config->wanted,
+	    .wanted_arg = config->wanted_arg,
 	    .keeper =
 		{
-		    .mode = mode,
+		    .mode = config->mode,
 		    .max_memory_bytes = o->max_memory_bytes,
 		    .snaplen = (uint32_t)o->snaplen,
 		    .slab = p->slab,
@@ -111,14 +176,14 @@ static int make_demux(
 	return demux_new(&c, &p->demux);
 }
 
-int pipeline_start(const struct options *o, enum keeper_mode mode, enum end_reason at_finish,
-    struct pipeline *ret_pipeline)
+int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pipeline)
 {
+	const struct options *o = config->options;
 	struct pipeline *p = ret_pipeline;
 	int rv;
 
 	memset(p, 0, sizeof(*p));
-	rv = open_archive(o, p);
+	rv = open_archive(config, p);
 	if (rv != 0) {
 		pipeline_stop(p);
 		return rv;
@@ -127,9 +192,9 @@ int pipeline_start(const struct options *o, enum keeper_mode mode, enum end_reas
 	if (rv == 0)
 		rv = catalog_start(p->archive, o->sync, &p->catalog);
 	if (rv == 0)
-		rv = start_savers(o, p);
+		rv = start_savers(config, p);
 	if (rv == 0)
-		rv = make_demux(o, mode, at_finish, p);
+		rv = make_demux(config, p);
 	if (rv != 0) {
 		log_error("start", "cannot start: %s", strerror(-rv));
 		pipeline_stop(p);

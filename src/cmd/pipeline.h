@@ -24,15 +24,20 @@ struct pipeline {
 	struct catalog_result indexed; /* true once stopped */
 };
 
+struct pipeline_config {
+	const struct options *options;
+	enum keeper_mode mode;     /* may packets wait (files), or not (live)? */
+	enum end_reason at_finish; /* of flows that are alive at the end */
+	demux_wanted_fn *wanted;   /* NULL: every packet */
+	void *wanted_arg;
+};
+
 /*
  * pipeline_start - open the archive for writing, mend what an earlier run left, start the threads.
  *
- * Takes:    o; whether packets may wait (files) or not (live); the end reason of flows that are
- *           alive at the end.
  * Returns:  0; -errno, after saying what failed.
  */
-int pipeline_start(const struct options *o, enum keeper_mode mode, enum end_reason at_finish,
-    struct pipeline *ret_pipeline);
+int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pipeline);
 
 /* pipeline_stop - after demux_finish: drain savers and catalog, close the archive. */
 void pipeline_stop(struct pipeline *p);

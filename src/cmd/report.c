@@ -38,6 +38,17 @@ static void print_reasons(
 		(void)fprintf(stderr, ")");
 }
 
+/* What only a live capture has: losses in the kernel, per interface. */
+static void print_kernel(const struct source_live *live)
+{
+	const struct source_live_interface *i;
+
+	for (unsigned n = 0; (i = source_live_interface(live, n)) != NULL; n++)
+		(void)fprintf(stderr,
+		    "%s: %" PRIu64 " packets received by filter, %" PRIu64 " dropped by kernel\n",
+		    i->name, ledger_get(&i->received), ledger_get(&i->dropped));
+}
+
 void report_text(const struct report *r)
 {
 	const struct ledger *l = r->ledger;
@@ -55,6 +66,8 @@ void report_text(const struct report *r)
 	    report_bytes(ledger_get(&l->bytes_read), read),
 	    report_bytes(ledger_get(&l->bytes_archived), archived),
 	    report_bytes(ledger_get(&l->bytes_written), written), (double)r->elapsed_ns / 1e9);
+	if (r->live != NULL)
+		print_kernel(r->live);
 }
 
 static json_t *number(uint64_t v)
@@ -77,8 +90,38 @@ static json_t *end_reasons_object(const struct demux_stats *s)
 	json_t *o = json_object();
 
 	for (int i = 0; i < END_REASONS; i++)
+		(void)json_object_set_new(o, record_end_reason_name((enum end_reason)i),
+		    number(ledger_get(&s->end_reasons[i])));
+	return o;
+}
+
+static json_t *kernel_drops_object(const struct source_live *live)
+{
+	const struct source_live_interface *i;
+	json_t *o = json_object();
+
+	for (unsigned n = 0; live != NULL && (i = source_live_interface(live, n)) != NULL; n++)
+		(void)json_object_set_new(o, i->name, number(ledger_get(&i->dropped)));
+	return o;
+}
+
+/* Every line of the event stream is in one of these; lines is their sum. */
+static json_t *events_object(const struct demux_stats *d, const struct eventclient_stats *s)
+{
+	json_t *o = json_object();
+	const struct {
+		const char *name;
+		const _Atomic uint64_t *count;
+	} faults[] = {{"malformed", &s->malformed}, {"blank", &s->blank},
+	    {"too_long", &s->too_long}, {"unknown", &s->unknown}, {"bad_uuid", &s->bad_uuid},
+	    {"no_tuple", &s->no_tuple}};
+
+	(void)json_object_set_new(o, "lines", number(ledger_get(&s->lines)));
+	for (int i = 0; i < DEMUX_EVENT_COUNT; i++)
 		(void)json_object_set_new(
-		    o, record_end_reason_name((enum end_reason)i), number(s->end_reasons[i]));
+		    o, demux_event_name((enum demux_event)i), number(ledger_get(&d->events[i])));
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		(void)json_object_set_new(o, faults[i].name, number(ledger_get(faults[i].count)));
 	return o;
 }
 
@@ -109,8 +152,11 @@ int report_json(const struct report *r)
 	(void)json_object_set_new(o, "bytes_written", number(ledger_get(&l->bytes_written)));
 	(void)json_object_set_new(o, "seconds", json_real((double)r->elapsed_ns / 1e9));
 	(void)json_object_set_new(o, "peak_rss_bytes", number(peak_rss_bytes()));
-	(void)json_object_set_new(o, "kernel_drops", json_object());
+	(void)json_object_set_new(o, "kernel_drops", kernel_drops_object(r->live));
 	(void)json_object_set_new(o, "end_reasons", end_reasons_object(r->stats));
+	if (r->live != NULL && source_live_events(r->live) != NULL)
+		(void)json_object_set_new(
+		    o, "events", events_object(r->stats, source_live_events(r->live)));
 	rv = json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(o);
 	if (rv != 0 || putchar('\n') == EOF || fflush(stdout) != 0)

@@ -7,12 +7,14 @@
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
 
+#include "capture/source_live.h"
 #include "flow/demux.h"
 #include "packet/ledger.h"
 
 struct report {
 	const struct ledger *ledger;
 	const struct demux_stats *stats;
+	const struct source_live *live; /* NULL: not a capture */
 	int64_t elapsed_ns;
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "archive/rescan.h"
+#include "archive/store.h"
 #include "base/fileio.h"
 
 /*
@@ -173,7 +174,11 @@ static const char *staged_uuid(const char *name)
 {
 	const char *dot = strchr(name, '.');
 
-	return dot != NULL && dot > name && layout_uuid_valid(dot + 1) ? dot + 1 : NULL;
+	/* A flow that has no name yet stands there as STORE_UNNAMED. */
+	return dot != NULL && dot > name && layout_uuid_valid(dot + 1) &&
+		       strcmp(dot + 1, STORE_UNNAMED) != 0
+		   ? dot + 1
+		   : NULL;
 }
 
 static void mark_staged(const struct query_words *w, const char *uuid, bool *staged)

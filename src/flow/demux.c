@@ -12,35 +12,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "flow/flowtable.h"
-#include "flow/fragments.h"
+#include "flow/demux_private.h"
 #include "packet/decode.h"
-#include "packet/hash.h"
 #include "pcapfile/pcapfmt.h"
 
 /* Flows that one packet's sweep may close: more than one packet can begin. */
 #define SWEEP_STEPS 4
 
-#define INTERFACES_MAX 1024
+/* The same when a packet's flow finds the table full; then one that is alive goes. */
+#define FULL_STEPS 64
 
-struct demux {
-	struct demux_config config; /* set at start, then read-only */
-	struct hash_key seed;
+/* Live: flows that one call of demux_run may close. */
+#define RUN_STEPS 1024
 
-	/* owned by the demux thread */
-	struct flowtable *table;
-	struct keeper *keeper;
-	struct fragments *fragments;
-	struct ledger *ledger;
-	int64_t now_ns;
-	int64_t tick_start_ns;
-	uint32_t tick; /* number of the present one */
-	bool clock_set;
-	uint64_t next_serial;
-	struct demux_stats stats;
-	char *interfaces[INTERFACES_MAX]; /* [0] is "" */
-	uint32_t interface_count;
-};
+/* Parts of an epoch of the flush interval in which its pass is to come through. */
+#define PASS_SHARE(half_ns) ((half_ns) / 5 * 4)
 
 /* A packet on its way to its flow. */
 struct arrival {
@@ -74,7 +60,10 @@ int demux_new(const struct demux_config *config, struct demux **ret_demux)
 	if (rv == 0)
 		rv = flowtable_new(config->max_flows, &d->table);
 	if (rv == 0)
-		rv = keeper_new(&config->keeper, &d->keeper);
+		rv = naming_new(d);
+	d->config.keeper.bindings = d->bindings;
+	if (rv == 0)
+		rv = keeper_new(&d->config.keeper, &d->keeper);
 	if (rv == 0)
 		rv = fragments_new(&d->seed, fragment_lost, d, &d->fragments);
 	if (rv != 0) {
@@ -90,108 +79,10 @@ uint32_t demux_interface(struct demux *d, const char *name)
 	for (uint32_t i = 0; i < d->interface_count; i++)
 		if (strcmp(d->interfaces[i], name) == 0)
 			return i;
-	if (d->interface_count == INTERFACES_MAX)
+	if (d->interface_count == DEMUX_INTERFACES_MAX)
 		return 0;
 	d->interfaces[d->interface_count] = strdup(name);
 	return d->interfaces[d->interface_count] != NULL ? d->interface_count++ : 0;
-}
-
-/* ---- ends of flows --------------------------------------------------------------------------- */
-
-/* What ended the connection itself counts for more than what made us close it. */
-static enum end_reason reason_for(const struct flow *f, enum end_reason why)
-{
-	if (why == END_REUSED || !flow_ended(f))
-		return why;
-	return f->fin_seen == 3 ? END_FIN : END_RST;
-}
-
-/* Publishes the present part, if it has packets. The flow stays in the table. */
-static void publish(struct demux *d, struct flow *f, enum end_reason why)
-{
-	enum end_reason reason = reason_for(f, why);
-
-	if (!f->counted)
-		d->stats.end_reasons[reason]++;
-	f->counted = true;
-	if (flow_pkts(f) > 0)
-		(void)keeper_close(d->keeper, f, reason, d->interfaces[f->interface]);
-}
-
-static void close_flow(struct demux *d, struct flow *f, enum end_reason why)
-{
-	publish(d, f, why);
-	flowtable_remove(d->table, f);
-}
-
-static void relist(struct demux *d, struct flow *f, enum flow_list list, uint32_t tick)
-{
-	bool other = f->list != list;
-
-	flowtable_move(d->table, f, list, tick);
-	f->touched = false;
-	if (other)
-		keeper_moved(d->keeper, f);
-}
-
-/* An ended flow has been silent for long enough: publish, but remember it for stragglers. */
-static void publish_ended(struct demux *d, struct flow *f)
-{
-	publish(d, f, END_FIN);
-	relist(d, f, FLOW_PUBLISHED, f->tick);
-}
-
-static bool is_over(const struct demux *d, const struct flow *f)
-{
-	return f->tick + 2 <= d->tick;
-}
-
-static bool has_lingered(const struct demux *d, const struct flow *f)
-{
-	return f->list == FLOW_ENDED && d->now_ns - f->last_ns > d->config.linger_ns;
-}
-
-/* Closes one flow that is over, or publishes one that has lingered. Returns whether there was one.
- */
-static bool sweep_one(struct demux *d)
-{
-	struct flow *f;
-
-	for (int list = 0; list < FLOW_LISTS; list++) {
-		f = flowtable_oldest(d->table, (enum flow_list)list);
-		if (f == NULL)
-			continue;
-		if (is_over(d, f)) {
-			close_flow(d, f, END_IDLE);
-			return true;
-		}
-		if (has_lingered(d, f)) {
-			publish_ended(d, f);
-			return true;
-		}
-	}
-	return false;
-}
-
-/*
- * The flow to give up when the table is full: published, half-open, ended, then the longest idle.
- * A flow that had packets in this tick since it was listed gets another chance.
- */
-static void evict_one(struct demux *d)
-{
-	for (int list = 0; list < FLOW_LISTS; list++) {
-		struct flow *f;
-
-		while ((f = flowtable_oldest(d->table, (enum flow_list)list)) != NULL &&
-		       f->touched && f->tick == d->tick) {
-			flowtable_move(d->table, f, (enum flow_list)list, f->tick);
-			f->touched = false;
-		}
-		if (f != NULL) {
-			close_flow(d, f, END_EVICTED);
-			return;
-		}
-	}
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */
@@ -201,7 +92,7 @@ static void publish_all_ended(struct demux *d)
 	struct flow *f;
 
 	while ((f = flowtable_oldest(d->table, FLOW_ENDED)) != NULL)
-		publish_ended(d, f);
+		ending_publish(d, f);
 }
 
 static void advance_clock(struct demux *d, int64_t ts_ns)
@@ -230,6 +121,16 @@ static void skip(struct demux *d, enum ledger_skip reason)
 	ledger_add(&d->ledger->skipped[reason], 1);
 }
 
+/* Counts a packet that there was no room for, by what the room was lacking in. */
+static void drop(struct demux *d, int error)
+{
+	enum ledger_drop reason = error == -EAGAIN   ? DROP_queue
+				  : error == -EDQUOT ? DROP_half_open
+						     : DROP_memory;
+
+	ledger_add(&d->ledger->dropped[reason], 1);
+}
+
 /* Is the packet beyond what its flow may keep? If so, it is counted. */
 static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 {
@@ -253,6 +154,7 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 {
 	const struct packet *p = a->packet;
+	int rv;
 
 	if (is_cut(d, f, p))
 		return;
@@ -262,9 +164,10 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 		skip(d, SKIP_fragment);
 		return;
 	}
-	if (keeper_append(d->keeper, f, p, p->caplen) != 0) {
+	rv = keeper_append(d->keeper, f, p, p->caplen);
+	if (rv != 0) {
 		f->lost_pkts++;
-		ledger_add(&d->ledger->dropped[DROP_memory], 1);
+		drop(d, rv);
 		return;
 	}
 	tally_add(&f->tally, p, p->caplen, a->decoded, a->sender);
@@ -282,46 +185,60 @@ static void arrive(struct demux *d, struct flow *f, const struct arrival *a)
 	/* Ended flows wait in the order of their last packet; others need the order of ticks only.
 	 */
 	if (f->list != list || f->tick != d->tick || list == FLOW_ENDED)
-		relist(d, f, list, d->tick);
+		demux_relist(d, f, list, d->tick);
 	else
 		f->touched = true;
 	keep(d, f, a);
 }
 
-static struct flow *begin_flow(
-    struct demux *d, const struct flowkey *k, uint32_t hash, const struct arrival *a)
+static bool is_syn(const struct decoded *d)
 {
+	return d->has_tcp && (d->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+}
+
+/* A new flow; older: number + 1 of the one that it pushed off the tuple, or 0. NULL: no room. */
+static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_t hash,
+    const struct arrival *a, uint32_t older)
+{
+	const struct decoded *dec = a->decoded;
 	struct flow *f;
 
 	/* What is over goes before what is alive, though the sweep has not come to it yet. */
-	while ((f = flowtable_add(d->table, k, hash)) == NULL)
-		if (!sweep_one(d))
-			evict_one(d);
+	for (int steps = 0; (f = flowtable_add(d->table, k, hash)) == NULL; steps++) {
+		if (steps < FULL_STEPS && ending_sweep(d))
+			continue;
+		if ((d->refusal = ending_evict(d)) != 0)
+			return NULL;
+	}
 	f->serial = d->next_serial++;
 	f->origin_ns = a->packet->ts_ns;
-	f->origin_seq = a->decoded->has_tcp ? a->decoded->seq : 0;
+	f->origin_seq = dec->has_tcp ? dec->seq : 0;
 	f->interface = (uint16_t)a->packet->interface;
+	f->older = older;
+	naming_begin(d, f, is_syn(dec), dec->seq, a->sender);
 	ledger_add(&d->ledger->flows, 1);
 	return f;
 }
 
-/* The flow of a packet with ports: one that lives, or a new one. */
+/* The flow of a packet with ports: one that lives, or a new one; NULL: no room. */
 static struct flow *flow_for(
     struct demux *d, const struct flowkey *k, uint32_t hash, const struct arrival *a)
 {
 	struct flow *f = flowtable_find(d->table, k, hash);
+	int64_t ts_ns = a->packet->ts_ns;
+	uint32_t gone = 0;
 
-	if (f != NULL && is_over(d, f)) {
-		close_flow(d, f, END_IDLE);
+	if (f != NULL && ending_is_over(d, f)) {
+		gone = ending_displace(d, f, END_IDLE, ts_ns);
 		f = NULL;
 	}
-	if (f != NULL && has_lingered(d, f))
-		publish_ended(d, f);
+	if (f != NULL && ending_has_lingered(d, f))
+		ending_publish(d, f);
 	if (f != NULL && flow_is_reuse(f, a->decoded, a->sender)) {
-		close_flow(d, f, END_REUSED);
+		gone = ending_displace(d, f, END_REUSED, ts_ns);
 		f = NULL;
 	}
-	return f != NULL ? f : begin_flow(d, k, hash, a);
+	return f != NULL ? f : begin_flow(d, k, hash, a, gone);
 }
 
 static void take_fragment(struct demux *d, const struct packet *p, const struct decoded *dec)
@@ -337,14 +254,14 @@ static void take_fragment(struct demux *d, const struct packet *p, const struct 
 		return;
 	}
 	f = flowtable_at(d->table, number);
-	if (f->serial == serial && is_over(d, f))
-		close_flow(d, f, END_IDLE);
-	if (f->serial != serial) {
+	if (f->serial == serial && ending_is_over(d, f))
+		(void)ending_displace(d, f, END_IDLE, p->ts_ns);
+	if (f->serial != serial || f->detached) {
 		skip(d, SKIP_fragment); /* its flow is gone */
 		return;
 	}
-	if (has_lingered(d, f))
-		publish_ended(d, f);
+	if (ending_has_lingered(d, f))
+		ending_publish(d, f);
 	a.sender = flowkey_fragment_sender(&f->key, dec);
 	arrive(d, f, &a);
 }
@@ -374,13 +291,17 @@ static void take_whole(struct demux *d, const struct packet *p, const struct dec
 	uint32_t hash;
 
 	a.sender = flowkey_make(dec, p->linktype, d->config.vlan_key, &k);
-	hash = (uint32_t)flowkey_hash(&d->seed, &k);
+	hash = naming_hash(d, &k);
 	f = flow_for(d, &k, hash, &a);
+	if (f == NULL) {
+		drop(d, d->refusal);
+		return;
+	}
 	if (dec->first_fragment) {
 		struct held_for h = {d, f};
 
 		if (f->list == FLOW_LISTS)
-			relist(
+			demux_relist(
 			    d, f, FLOW_OPEN, d->tick); /* it must stand somewhere to hold packets */
 		fragments_expire(d->fragments, d->now_ns);
 		fragments_give_held(d->fragments, p, dec, give_held, &h);
@@ -425,6 +346,8 @@ static void take(struct demux *d, const struct packet *p)
 		skip(d, skip_for(r));
 	else if (!d->config.protocols[dec.proto])
 		skip(d, SKIP_not_tcp);
+	else if (d->config.wanted != NULL && !d->config.wanted(&dec, d->config.wanted_arg))
+		skip(d, SKIP_not_local);
 	else if (r == DECODE_FRAGMENT)
 		take_fragment(d, p, &dec);
 	else
@@ -443,20 +366,118 @@ void demux_packet(struct demux *d, const struct packet *p)
 	/* Before decoding, so that what is archived tells no less than what was counted. */
 	if (kept.caplen > d->config.snaplen)
 		kept.caplen = d->config.snaplen;
+	d->packet_ns = p->ts_ns;
+	if (d->config.clock == DEMUX_CLOCK_CALLER) {
+		take(d, &kept);
+		return;
+	}
 	advance_clock(d, p->ts_ns);
 	take(d, &kept);
-	for (int i = 0; i < SWEEP_STEPS && sweep_one(d); i++)
+	for (int i = 0; i < SWEEP_STEPS && ending_sweep(d); i++)
 		;
+}
+
+/* ---- live ------------------------------------------------------------------------------------ */
+
+static void begin_pass(struct demux *d)
+{
+	d->epoch_start_ns = d->now_ns;
+	d->pass_at = 0;
+	d->pass_end = flowtable_touched(d->table);
+}
+
+/*
+ * The flush interval in two halves: in each, a pass over all flows flushes what was held before it
+ * began, spread evenly; so nothing is held for longer than both. Returns whether more is due at
+ * once.
+ */
+static bool run_flush(struct demux *d)
+{
+	int64_t half_ns = d->config.flush_interval_ns / 2;
+	int64_t elapsed_ns;
+	uint32_t from, to = d->pass_end;
+
+	if (half_ns > 0 && d->pass_at == d->pass_end && d->now_ns - d->epoch_start_ns >= half_ns) {
+		keeper_epoch(d->keeper);
+		begin_pass(d);
+		d->flush_now = false;
+		to = d->pass_end;
+	}
+	elapsed_ns = d->now_ns - d->epoch_start_ns;
+	if (!d->flush_now && half_ns > 0 && elapsed_ns < PASS_SHARE(half_ns))
+		to = (uint32_t)((double)to * (double)elapsed_ns / (double)PASS_SHARE(half_ns));
+	if (to <= d->pass_at)
+		return false;
+	from = d->pass_at;
+	d->pass_at = keeper_flush_older(d->keeper, flowtable_at(d->table, 0), from, to);
+	/* Where it stands still, the savers have no room: that is for the next round. */
+	return d->pass_at < to && d->pass_at > from;
+}
+
+void demux_time(struct demux *d, int64_t now_ns)
+{
+	advance_clock(d, now_ns);
+}
+
+void demux_flush(struct demux *d)
+{
+	keeper_epoch_all(d->keeper);
+	begin_pass(d);
+	d->flush_now = true;
+}
+
+static void set(_Atomic uint64_t *gauge, uint64_t value)
+{
+	atomic_store_explicit(gauge, value, memory_order_relaxed);
+}
+
+static void show_gauges(struct demux *d)
+{
+	for (int list = 0; list < FLOW_LISTS; list++)
+		set(&d->stats.flows_live[list], flowtable_listed(d->table, (enum flow_list)list));
+	set(&d->stats.bindings, d->bindings != NULL ? bindings_count(d->bindings) : 0);
+	set(&d->stats.held_bytes, keeper_held_bytes(d->keeper));
+}
+
+bool demux_run(struct demux *d, int64_t now_ns)
+{
+	bool more;
+	int steps = 0;
+
+	advance_clock(d, now_ns);
+	more = naming_run(d);
+	fragments_expire(d->fragments, d->now_ns);
+	while (steps < RUN_STEPS && ending_sweep(d))
+		steps++;
+	more |= run_flush(d);
+	show_gauges(d);
+	return more || steps == RUN_STEPS;
 }
 
 void demux_finish(struct demux *d)
 {
-	struct flow *f;
-
 	fragments_expire(d->fragments, INT64_MAX);
-	for (int list = 0; list < FLOW_LISTS; list++)
-		while ((f = flowtable_oldest(d->table, (enum flow_list)list)) != NULL)
-			close_flow(d, f, is_over(d, f) ? END_IDLE : d->config.at_finish);
+	naming_finish(d);
+	ending_all(d);
+	if (d->bindings != NULL)
+		bindings_clear(d->bindings);
+	show_gauges(d);
+}
+
+static const char *const event_texts[][2] = {
+#define X(name, text) {#name, text},
+    DEMUX_EVENTS(X)
+#undef X
+};
+
+const char *demux_event_name(enum demux_event e)
+{
+	return event_texts[e][0];
+}
+
+const char *demux_event_text(enum demux_event e)
+{
+	return event_texts[e][1];
 }
 
 const struct demux_stats *demux_stats(const struct demux *d)
@@ -471,6 +492,7 @@ void demux_free(struct demux *d)
 	flowtable_free(d->table);
 	keeper_free(d->keeper);
 	fragments_free(d->fragments);
+	bindings_free(d->bindings);
 	for (uint32_t i = 0; i < d->interface_count; i++)
 		free(d->interfaces[i]);
 	free(d);

@@ -16,6 +16,7 @@
 
 #include "flow/event.h"
 
+#define EVENTCLIENT_MAX_PATH_BYTES 107u   /* of a socket's name, unix(7) */
 #define EVENTCLIENT_MAX_LINE_BYTES 65536u /* without the line feed */
 
 struct eventclient;

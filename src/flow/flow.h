@@ -25,44 +25,56 @@
 enum flow_list {
 	FLOW_PUBLISHED, /* written and published; remembered, so that stragglers join it */
 	FLOW_HALF_OPEN, /* begun by a SYN whose sender has not sent an ACK */
+	FLOW_CLOSING,   /* over, but its saver had no room for the last batch: tried again */
+	FLOW_WAITING,   /* over, but an event may still name it, see --uuid-wait */
 	FLOW_ENDED,     /* FIN from both sides, or RST: waits out --linger */
 	FLOW_OPEN,      /* everything else */
 	FLOW_LISTS
 };
 
 struct flow {
-	struct flowkey key;                 /* 48 bytes, compared whole */
-	struct tally tally;                 /* of the present part */
-	struct chunk *head, *tail;          /* finished records that no saver has yet */
-	struct flow *held_prev, *held_next; /* among the flows that hold chunks, see keeper.c */
-	int64_t origin_ns;                  /* time of the very first packet */
-	int64_t last_ns;                    /* clock of the demux at the last packet, kept or not */
-	uint64_t archived_bytes;            /* captured bytes kept so far, for --max-bytes */
-	uint64_t serial;                    /* names the staged file of the present part */
-	uint32_t cut_duration_pkts;         /* of the present part */
+	struct flowkey key;              /* 48 bytes, compared whole */
+	struct tally tally;              /* of the present part */
+	struct chunk *head, *tail;       /* finished records that no saver has yet */
+	int64_t origin_ns;               /* time of the very first packet */
+	int64_t last_ns;                 /* clock of the demux at the last packet, kept or not */
+	uint64_t archived_bytes;         /* captured bytes kept so far, for --max-bytes */
+	uint64_t serial;                 /* names the staged file of the present part */
+	uint32_t held_prev, held_next;   /* among the flows that hold chunks, see keeper.c */
+	uint32_t young_prev, young_next; /* among those that wait for a name, see naming.c */
+	uint32_t prev, next;             /* in its list */
+	uint32_t number;                 /* its own place in the array of all flows */
+	uint32_t older;                  /* number + 1 of a flow detached from this tuple, or 0 */
+	uint32_t binding;                /* number + 1 of what names it, or 0 */
+	uint32_t hash;
+	uint32_t tick;              /* of the demux clock, when it was put at its list's end */
+	uint32_t born_ms;           /* clock of the demux at the first packet, modulo 2^32 ms */
+	uint32_t part;              /* parts published under its present name */
+	uint32_t cut_duration_pkts; /* of the present part */
 	uint32_t cut_bytes_pkts;
 	uint32_t lost_pkts;
-	uint32_t held_bytes; /* data in the chunks */
-	uint32_t origin_seq; /* TCP sequence number of the very first packet */
-	uint32_t isn[2];     /* by side, where isn_known */
-	uint32_t number;     /* its own place in the flow table */
-	uint32_t hash;
-	uint32_t prev, next; /* in its list */
-	uint32_t tick;       /* of the demux clock, when it was put at its list's end */
-	uint32_t part;       /* parts published before the present one */
-	uint16_t interface;  /* number of its name in the demux */
+	uint32_t origin_seq;      /* TCP sequence number of the very first packet */
+	uint32_t isn[2];          /* by side, where isn_known */
+	uint32_t held_bytes : 20; /* data in the chunks */
+	uint32_t held_epoch : 8;  /* when it began to hold, see keeper.c */
+	uint32_t held_list : 4;   /* the list that it was in when it began to hold */
+	uint16_t interface;       /* number of its name in the demux */
 	struct tally_roles roles;
-	uint8_t list;      /* enum flow_list */
-	uint8_t isn_known; /* bit per side */
-	uint8_t fin_seen;  /* bit per side */
-	bool rst_seen;
-	bool half_open;    /* begun by a SYN whose sender has not sent an ACK */
-	bool staged;       /* the present part has a staged file */
-	bool counted;      /* its end reason is in the statistics */
-	bool touched;      /* had a packet since it was put where it is in its list */
-	uint8_t held_list; /* the list that it was in when it began to hold */
-	bool held_touched; /* had a packet since it was put where it is among the holders */
-	bool big;          /* filled a whole member before */
+	uint8_t list : 4;      /* enum flow_list */
+	uint8_t why : 4;       /* enum end_reason, of FLOW_CLOSING and FLOW_WAITING */
+	bool held_touched : 1; /* had a packet since it was put where it is among the holders */
+	bool touched : 1;      /* had a packet since it was put where it is in its list */
+	bool rst_seen : 1;
+	bool half_open : 1;      /* begun by a SYN whose sender has not sent an ACK */
+	bool counted : 1;        /* its end reason is in the statistics */
+	bool big : 1;            /* filled a whole member before */
+	bool staged : 1;         /* the present part has a staged file */
+	bool staged_unnamed : 1; /* and that file has no name yet */
+	uint8_t isn_known : 2;   /* bit per side */
+	uint8_t fin_seen : 2;    /* bit per side */
+	bool published : 1;      /* a part of it was published */
+	bool young : 1;          /* unnamed, and --uuid-wait is not over */
+	bool detached : 1;       /* its tuple belongs to another flow now */
 };
 
 _Static_assert(sizeof(struct flow) <= 256, "a flow must stay small");

@@ -19,6 +19,7 @@ struct slot {
 
 struct flow_ends {
 	uint32_t first, last; /* FLOW_NONE: empty list */
+	uint32_t count;
 };
 
 struct flowtable {
@@ -54,7 +55,7 @@ int flowtable_new(uint32_t max_flows, struct flowtable **ret_table)
 	t->flows_bytes = (size_t)max_flows * sizeof(*t->flows);
 	t->free_flow = FLOW_NONE;
 	for (int i = 0; i < FLOW_LISTS; i++)
-		t->lists[i] = (struct flow_ends){FLOW_NONE, FLOW_NONE};
+		t->lists[i] = (struct flow_ends){FLOW_NONE, FLOW_NONE, 0};
 	t->slots = reserve(t->slots_bytes);
 	t->flows = reserve(t->flows_bytes);
 	if (t->slots == NULL || t->flows == NULL) {
@@ -90,6 +91,30 @@ struct flow *flowtable_find(struct flowtable *t, const struct flowkey *k, uint32
 			continue;
 		f = &t->flows[t->slots[i].number - 1];
 		if (flowkey_equal(&f->key, k))
+			return f;
+	}
+	return NULL;
+}
+
+static bool same_ends(const struct flowkey *a, const struct flowkey *b)
+{
+	return a->proto == b->proto && a->family == b->family &&
+	       memcmp(a->port, b->port, sizeof(a->port)) == 0 &&
+	       memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+struct flow *flowtable_next_ends(
+    struct flowtable *t, const struct flowkey *k, uint32_t hash, size_t *cursor)
+{
+	size_t i = home(t, hash) + *cursor;
+
+	if (i >= t->slot_count)
+		i -= t->slot_count;
+	for (; t->slots[i].number != 0; i = after(t, i)) {
+		struct flow *f = &t->flows[t->slots[i].number - 1];
+
+		++*cursor;
+		if (t->slots[i].hash == hash && same_ends(&f->key, k))
 			return f;
 	}
 	return NULL;
@@ -140,6 +165,7 @@ static void list_remove(struct flowtable *t, struct flow *f)
 		t->flows[f->next].prev = f->prev;
 	else
 		l->last = f->prev;
+	l->count--;
 }
 
 void flowtable_move(struct flowtable *t, struct flow *f, enum flow_list list, uint32_t tick)
@@ -157,6 +183,7 @@ void flowtable_move(struct flowtable *t, struct flow *f, enum flow_list list, ui
 	else
 		l->first = f->number;
 	l->last = f->number;
+	l->count++;
 }
 
 struct flow *flowtable_oldest(struct flowtable *t, enum flow_list list)
@@ -181,13 +208,20 @@ static void shift_back(struct flowtable *t, size_t i)
 	t->slots[i] = (struct slot){0, 0};
 }
 
-void flowtable_remove(struct flowtable *t, struct flow *f)
+void flowtable_detach(struct flowtable *t, struct flow *f)
 {
 	size_t i = home(t, f->hash);
 
 	while (t->slots[i].number != f->number + 1)
 		i = after(t, i);
 	shift_back(t, i);
+	f->detached = true;
+}
+
+void flowtable_remove(struct flowtable *t, struct flow *f)
+{
+	if (!f->detached)
+		flowtable_detach(t, f);
 	if (f->list != FLOW_LISTS)
 		list_remove(t, f);
 	f->serial = 0; /* whoever remembers the number sees that this flow is gone */
@@ -199,6 +233,16 @@ void flowtable_remove(struct flowtable *t, struct flow *f)
 struct flow *flowtable_at(struct flowtable *t, uint32_t number)
 {
 	return &t->flows[number];
+}
+
+uint32_t flowtable_touched(const struct flowtable *t)
+{
+	return t->untouched;
+}
+
+uint32_t flowtable_listed(const struct flowtable *t, enum flow_list list)
+{
+	return t->lists[list].count;
 }
 
 uint32_t flowtable_count(const struct flowtable *t)

@@ -27,11 +27,25 @@ void flowtable_prefetch(const struct flowtable *t, uint32_t hash);
 struct flow *flowtable_find(struct flowtable *t, const struct flowkey *k, uint32_t hash);
 
 /*
+ * flowtable_next_ends - of the flows with one hash, those between these ends, whatever their link
+ * type and VLAN.
+ *
+ * Takes:    k, whose link type and VLAN do not count; *cursor, 0 at first. The table must not
+ *           change between calls.
+ * Returns:  the next such flow; NULL after the last.
+ */
+struct flow *flowtable_next_ends(
+    struct flowtable *t, const struct flowkey *k, uint32_t hash, size_t *cursor);
+
+/*
  * flowtable_add - a zeroed flow under a key that is not in the table.
  *
  * Returns:  the flow, in no list yet (see flowtable_move); NULL if the table is full.
  */
 struct flow *flowtable_add(struct flowtable *t, const struct flowkey *k, uint32_t hash);
+
+/* flowtable_detach - f is not found by its key any more, but goes on living in its list. */
+void flowtable_detach(struct flowtable *t, struct flow *f);
 
 /* flowtable_remove - forget a flow; its memory is used again. */
 void flowtable_remove(struct flowtable *t, struct flow *f);
@@ -45,8 +59,12 @@ struct flow *flowtable_oldest(struct flowtable *t, enum flow_list list);
 /* flowtable_at - the flow with this number (see struct flow), dead or alive: compare its serial. */
 struct flow *flowtable_at(struct flowtable *t, uint32_t number);
 
-/* flowtable_count - flows inside. */
+/* flowtable_touched - flows from this number on were never used. */
+uint32_t flowtable_touched(const struct flowtable *t);
+
+/* flowtable_count - flows inside. flowtable_listed - flows in a list. */
 uint32_t flowtable_count(const struct flowtable *t);
+uint32_t flowtable_listed(const struct flowtable *t, enum flow_list list);
 
 /* flowtable_free - takes NULL. */
 void flowtable_free(struct flowtable *t);

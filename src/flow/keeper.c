@@ -14,8 +14,23 @@
 
 #include "pcapfile/pcapfmt.h"
 
+#define NONE FLOW_NONE
+
+/* Flows that one call of keeper_flush_older flushes: it must not hold packets up for long. */
+#define FLUSH_STEPS 1024
+
+/* Flows that get a second chance before one goes without. */
+#define CHANCES 64
+
+/* Flows that are flushed for a chunk that there is no room for. */
+#define FLUSHES_PER_CHUNK 8
+
+/* What half-open flows may hold: half of the budget, what is on its way through the savers too. */
+#define HALF_OPEN_SHARE 2
+
 struct holders {
-	struct flow *first, *last;
+	uint32_t first, last; /* numbers of flows; NONE: empty */
+	uint64_t bytes;       /* in their chunks */
 };
 
 struct keeper {
@@ -24,8 +39,14 @@ struct keeper {
 	uint64_t limit_bytes; /* what open flows may hold */
 
 	/* owned by the demux thread */
+	enum keeper_mode mode;
+	struct flow *flows;  /* the array that all flows stand in; NULL before the first holds */
 	uint64_t held_bytes; /* what they hold, in chunk bytes */
+	uint8_t epoch;       /* counts halves of the flush interval, modulo 256 */
 	struct holders holders[FLOW_LISTS];
+
+	/* the demux adds, the savers take off */
+	_Atomic uint64_t half_open_queued_bytes;
 };
 
 int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
@@ -35,81 +56,136 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
 	if (k == NULL)
 		return -ENOMEM;
 	k->config = *config;
+	k->mode = config->mode;
 	k->limit_bytes = config->max_memory_bytes / 2;
+	for (int i = 0; i < FLOW_LISTS; i++)
+		k->holders[i] = (struct holders){NONE, NONE, 0};
 	*ret_keeper = k;
 	return 0;
 }
 
-static void holder_remove(struct keeper *k, struct flow *f)
+/* ---- who holds ------------------------------------------------------------------------------- */
+
+static uint64_t chain_bytes(const struct chunk *c)
+{
+	uint64_t bytes = 0;
+
+	for (; c != NULL; c = c->next)
+		bytes += chunk_bytes(c);
+	return bytes;
+}
+
+/* Half-open flows go with each other, also those that were refused: a flood is a flood. */
+static uint32_t holder_list(const struct flow *f)
+{
+	return f->half_open ? FLOW_HALF_OPEN : f->list;
+}
+
+/* bytes: what its chunks have. */
+static void holder_remove(struct keeper *k, struct flow *f, uint64_t bytes)
 {
 	struct holders *h = &k->holders[f->held_list];
 
-	if (f->held_prev != NULL)
-		f->held_prev->held_next = f->held_next;
+	if (f->held_prev != NONE)
+		k->flows[f->held_prev].held_next = f->held_next;
 	else
 		h->first = f->held_next;
-	if (f->held_next != NULL)
-		f->held_next->held_prev = f->held_prev;
+	if (f->held_next != NONE)
+		k->flows[f->held_next].held_prev = f->held_prev;
 	else
 		h->last = f->held_prev;
+	h->bytes -= bytes;
 }
 
-static void holder_add(struct keeper *k, struct flow *f)
+static void holder_add(struct keeper *k, struct flow *f, uint64_t bytes)
 {
-	struct holders *h = &k->holders[f->list];
+	struct holders *h = &k->holders[holder_list(f)];
 
-	f->held_list = f->list;
+	k->flows = f - f->number;
+	f->held_list = holder_list(f) & 0xf;
 	f->held_touched = false;
-	f->held_next = NULL;
+	f->held_next = NONE;
 	f->held_prev = h->last;
-	if (h->last != NULL)
-		h->last->held_next = f;
+	if (h->last != NONE)
+		k->flows[h->last].held_next = f->number;
 	else
-		h->first = f;
-	h->last = f;
+		h->first = f->number;
+	h->last = f->number;
+	h->bytes += bytes;
 }
 
 void keeper_moved(struct keeper *k, struct flow *f)
 {
-	if (f->head == NULL || f->held_list == f->list)
+	uint64_t bytes;
+
+	if (f->head == NULL || f->held_list == holder_list(f))
 		return;
-	holder_remove(k, f);
-	holder_add(k, f);
+	bytes = chain_bytes(f->head);
+	holder_remove(k, f, bytes);
+	holder_add(k, f, bytes);
 }
 
-/* Takes f's chunks out of it: f holds nothing then. */
-static struct chunk *detach(struct keeper *k, struct flow *f)
+/* f's chunks, of so many bytes, belong to somebody else now: they are not looked at. */
+static void let_go(struct keeper *k, struct flow *f, uint64_t bytes)
 {
-	struct chunk *chain = f->head;
-
-	if (chain == NULL)
-		return NULL;
-	holder_remove(k, f);
-	for (const struct chunk *c = chain; c != NULL; c = c->next)
-		k->held_bytes -= chunk_bytes(c);
+	if (f->head == NULL)
+		return;
+	holder_remove(k, f, bytes);
+	k->held_bytes -= bytes;
 	f->head = f->tail = NULL;
-	return chain;
+	f->held_bytes = 0;
 }
 
-/* The opposite, for a batch that nobody took. */
-static void attach(struct keeper *k, struct flow *f, struct chunk *chain)
+uint64_t keeper_held_bytes(const struct keeper *k)
 {
-	if (chain == NULL)
-		return;
-	f->head = chain;
-	for (struct chunk *c = chain; c != NULL; c = c->next) {
-		k->held_bytes += chunk_bytes(c);
-		f->tail = c;
+	return k->held_bytes;
+}
+
+void keeper_wait(struct keeper *k)
+{
+	k->mode = KEEPER_WAIT;
+}
+
+/* ---- handing over ---------------------------------------------------------------------------- */
+
+/* The name that an event gave, if one did; else the saver makes one, unless one may still come. */
+static void name_batch(struct keeper *k, const struct flow *f, struct batch *b)
+{
+	const struct binding *x;
+
+	if (f->binding != 0) {
+		x = bindings_at(k->config.bindings, f->binding - 1);
+		(void)snprintf(b->record.uuid, sizeof(b->record.uuid), "%s", x->uuid);
+		b->record.uuid_source = UUID_EVENT;
+	} else if (b->kind == BATCH_FLUSH) {
+		b->unnamed = k->config.bindings != NULL && f->key.proto == DECODE_TCP;
 	}
-	holder_add(k, f);
+}
+
+static enum savers_wait wait_for(const struct keeper *k, const struct flow *f)
+{
+	if (k->mode == KEEPER_WAIT)
+		return SAVERS_WAIT;
+	/* A flood of half-open flows must not take the whole queue from the others. */
+	return f->half_open ? SAVERS_TRY_HALF : SAVERS_TRY;
+}
+
+static void charge(struct keeper *k, const struct flow *f, struct batch *b, uint64_t bytes)
+{
+	if (!f->half_open || b->chunks == NULL)
+		return;
+	b->charge = &k->half_open_queued_bytes;
+	b->charge_bytes = bytes;
+	atomic_fetch_add_explicit(b->charge, bytes, memory_order_relaxed);
 }
 
 static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 {
-	enum savers_wait wait = k->config.mode == KEEPER_WAIT ? SAVERS_WAIT : SAVERS_TRY;
+	uint64_t bytes = chain_bytes(f->head);
 	int rv;
 
 	b->staged = f->staged;
+	b->staged_unnamed = f->staged_unnamed;
 	b->route = f->hash;
 	b->serial = f->serial;
 	b->origin_ns = f->origin_ns;
@@ -117,26 +193,51 @@ static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 	b->record.key = f->key;
 	b->record.tally = f->tally;
 	b->record.part = f->part;
-	b->chunks = detach(k, f);
-	rv = savers_put(k->config.savers, b, wait);
-	if (rv != 0)
-		attach(k, f, b->chunks);
-	else
-		f->held_bytes = 0;
+	name_batch(k, f, b);
+	b->chunks = f->head;
+	charge(k, f, b, bytes);
+	rv = savers_put(k->config.savers, b, wait_for(k, f));
+	if (rv == 0)
+		let_go(k, f, bytes);
+	else if (b->charge != NULL)
+		atomic_fetch_sub_explicit(b->charge, bytes, memory_order_relaxed);
 	return rv;
 }
 
 int keeper_flush(struct keeper *k, struct flow *f)
 {
 	struct batch b = {.kind = BATCH_FLUSH};
-	int rv = 0;
+	int rv;
 
 	if (f->head == NULL)
 		return 0;
 	rv = hand_over(k, f, &b);
-	if (rv == 0)
+	if (rv == 0) {
 		f->staged = true;
+		f->staged_unnamed = b.unnamed;
+	}
 	return rv;
+}
+
+int keeper_name(struct keeper *k, struct flow *f)
+{
+	struct batch b = {.kind = BATCH_FLUSH};
+	int rv;
+
+	if (!f->staged_unnamed)
+		return 0;
+	rv = hand_over(k, f, &b); /* what it holds goes along */
+	if (rv == 0)
+		f->staged_unnamed = false;
+	return rv;
+}
+
+/* The part is gone; the flow may begin another. */
+static void end_part(struct flow *f)
+{
+	memset(&f->tally, 0, sizeof(f->tally));
+	f->lost_pkts = f->cut_duration_pkts = f->cut_bytes_pkts = 0;
+	f->staged = f->staged_unnamed = false;
 }
 
 int keeper_close(struct keeper *k, struct flow *f, enum end_reason reason, const char *interface)
@@ -155,23 +256,97 @@ int keeper_close(struct keeper *k, struct flow *f, enum end_reason reason, const
 	rv = hand_over(k, f, &b);
 	if (rv != 0)
 		return rv;
-	memset(&f->tally, 0, sizeof(f->tally));
-	f->lost_pkts = f->cut_duration_pkts = f->cut_bytes_pkts = 0;
-	f->staged = false;
+	end_part(f);
+	f->published = true;
 	f->part++;
 	return 0;
+}
+
+int keeper_discard(struct keeper *k, struct flow *f)
+{
+	struct batch b = {.kind = BATCH_DISCARD};
+	int rv = hand_over(k, f, &b);
+
+	if (rv == 0)
+		end_part(f);
+	return rv;
+}
+
+bool keeper_drop(struct keeper *k, struct flow *f)
+{
+	uint64_t pkts = flow_pkts(f);
+	struct chunk *chain;
+
+	if (f->staged || f->head == NULL)
+		return false;
+	chain = f->head;
+	let_go(k, f, chain_bytes(chain));
+	slab_put(k->config.slab, chain);
+	ledger_add(&k->config.ledger->dropped[DROP_half_open], pkts);
+	pkts += f->lost_pkts;
+	end_part(f);
+	f->lost_pkts = (uint32_t)pkts;
+	return true;
+}
+
+/* ---- the flush interval ---------------------------------------------------------------------- */
+
+void keeper_epoch(struct keeper *k)
+{
+	k->epoch++;
+}
+
+/* Flows that hold now began in this epoch at the latest: two further on, all of them are older. */
+void keeper_epoch_all(struct keeper *k)
+{
+	k->epoch = (uint8_t)(k->epoch + 2);
+}
+
+uint32_t keeper_flush_older(struct keeper *k, struct flow *flows, uint32_t from, uint32_t to)
+{
+	bool half_open_full = false;
+
+	for (uint32_t tries = 0; from < to && tries < FLUSH_STEPS; from++) {
+		struct flow *f = &flows[from];
+
+		if (f->head == NULL || f->held_epoch == k->epoch ||
+		    (f->half_open && half_open_full))
+			continue;
+		tries++;
+		if (keeper_flush(k, f) == 0)
+			continue;
+		/* Half-open flows whose half of the queue is full must not keep the others waiting:
+		 * their turn comes with the next pass. */
+		if (!f->half_open)
+			break;
+		half_open_full = true;
+	}
+	return from;
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static struct flow *first_holder(struct keeper *k, int list)
+{
+	uint32_t n = k->holders[list].first;
+
+	return n != NONE ? &k->flows[n] : NULL;
 }
 
 /* The flow to flush next, or NULL if none holds anything. */
 static struct flow *victim(struct keeper *k)
 {
+	int chances = CHANCES;
+
 	for (int list = 0; list < FLOW_LISTS; list++) {
 		struct flow *f;
 
-		while ((f = k->holders[list].first) != NULL && f->held_touched &&
-		       f->held_next != NULL) {
-			holder_remove(k, f);
-			holder_add(k, f);
+		while ((f = first_holder(k, list)) != NULL && f->held_touched &&
+		       f->held_next != NONE && chances-- > 0) {
+			uint64_t bytes = chain_bytes(f->head);
+
+			holder_remove(k, f, bytes);
+			holder_add(k, f, bytes);
 		}
 		if (f != NULL)
 			return f;
@@ -191,7 +366,9 @@ static void compact(struct keeper *k)
 {
 	slab_compact_begin(k->config.slab);
 	for (int list = 0; list < FLOW_LISTS; list++) {
-		for (struct flow *f = k->holders[list].first; f != NULL; f = f->held_next) {
+		for (uint32_t n = k->holders[list].first; n != NONE; n = k->flows[n].held_next) {
+			struct flow *f = &k->flows[n];
+
 			for (struct chunk **link = &f->head; *link != NULL; link = &(*link)->next) {
 				*link = slab_compact(k->config.slab, *link);
 				f->tail = *link;
@@ -208,11 +385,15 @@ static void compact(struct keeper *k)
 static int get_chunk(struct keeper *k, size_t data_bytes, struct chunk **ret_chunk)
 {
 	bool compacted = false;
-	int rv;
+	int flushes = 0, rv;
 
 	while ((rv = slab_get(k->config.slab, data_bytes, ret_chunk)) != 0) {
-		if (k->config.mode == KEEPER_DROP)
-			return rv;
+		if (k->mode == KEEPER_DROP) {
+			/* What is flushed now makes room for those that come next. */
+			if (flushes++ == FLUSHES_PER_CHUNK || flush_one(k) != 0)
+				return rv;
+			continue;
+		}
 		if (slab_live_bytes(k->config.slab) > k->held_bytes) {
 			slab_wait(k->config.slab);
 		} else if (!compacted) {
@@ -243,6 +424,35 @@ static size_t next_chunk_bytes(const struct flow *f, size_t need)
 	return want > need ? want : need;
 }
 
+static uint64_t half_open_bytes(struct keeper *k)
+{
+	return k->holders[FLOW_HALF_OPEN].bytes +
+	       atomic_load_explicit(&k->half_open_queued_bytes, memory_order_relaxed);
+}
+
+/*
+ * Half-open flows have no more than their share, so that a flood of them costs others nothing. Near
+ * it the oldest are flushed, as far as the savers come along; at it the oldest are given up: a
+ * connection that is meant seriously is half-open for a moment only.
+ */
+static int share_half_open(struct keeper *k, const struct flow *f, size_t want)
+{
+	uint64_t share = k->config.max_memory_bytes / HALF_OPEN_SHARE;
+	const struct holders *h = &k->holders[FLOW_HALF_OPEN];
+	struct flow *oldest;
+
+	if (k->mode != KEEPER_DROP || !f->half_open)
+		return 0;
+	for (int i = 0; i < 2 && h->bytes > share / 2; i++)
+		(void)keeper_flush(k, first_holder(k, FLOW_HALF_OPEN)); /* if there is room */
+	while (half_open_bytes(k) + slab_cost_bytes(want) > share) {
+		oldest = first_holder(k, FLOW_HALF_OPEN);
+		if (oldest == NULL || oldest == f || !keeper_drop(k, oldest))
+			return -EDQUOT;
+	}
+	return 0;
+}
+
 /* Makes sure that f's tail has room for need bytes. */
 static int make_room(struct keeper *k, struct flow *f, size_t need)
 {
@@ -258,6 +468,8 @@ static int make_room(struct keeper *k, struct flow *f, size_t need)
 	if (f->tail != NULL && chunk_room(f->tail) >= need)
 		return 0;
 	want = next_chunk_bytes(f, need);
+	if ((rv = share_half_open(k, f, want)) != 0)
+		return rv;
 	while (k->held_bytes + slab_cost_bytes(want) > k->limit_bytes)
 		if (flush_one(k) != 0)
 			break;
@@ -265,13 +477,15 @@ static int make_room(struct keeper *k, struct flow *f, size_t need)
 	if (rv != 0)
 		return rv;
 	k->held_bytes += chunk_bytes(c);
-	if (f->tail != NULL)
+	if (f->tail != NULL) {
 		f->tail->next = c;
-	else
-		f->head = c;
-	f->tail = c;
-	if (f->head == c)
-		holder_add(k, f);
+		f->tail = c;
+		k->holders[f->held_list].bytes += chunk_bytes(c);
+	} else {
+		f->head = f->tail = c;
+		f->held_epoch = k->epoch;
+		holder_add(k, f, chunk_bytes(c));
+	}
 	return 0;
 }
 
@@ -280,9 +494,10 @@ int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint
 	size_t need = PCAPFMT_RECORD_HEADER_BYTES + kept_bytes;
 	bool held_before = f->head != NULL;
 	struct chunk *c;
+	int rv = make_room(k, f, need);
 
-	if (make_room(k, f, need) != 0)
-		return -ENOMEM;
+	if (rv != 0)
+		return rv;
 	c = f->tail;
 	pcapfmt_record_header(p, kept_bytes, c->data + c->used);
 	memcpy(c->data + c->used + PCAPFMT_RECORD_HEADER_BYTES, p->data, kept_bytes);

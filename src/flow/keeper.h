@@ -14,6 +14,9 @@
 #ifndef FLOW_KEEPER_H
 #define FLOW_KEEPER_H
 
+#include <stdbool.h>
+
+#include "flow/binding.h"
 #include "flow/flow.h"
 #include "save/saver.h"
 
@@ -28,9 +31,10 @@ struct keeper_config {
 	enum keeper_mode mode;
 	uint64_t max_memory_bytes; /* the slab's budget */
 	uint32_t snaplen;          /* for the records */
-	struct slab *slab;         /* these three outlive the keeper */
+	struct slab *slab;         /* these outlive the keeper */
 	struct savers *savers;
 	struct ledger *ledger;
+	struct bindings *bindings; /* where names come from; NULL: no events */
 };
 
 /* keeper_new - Returns: 0; -ENOMEM. */
@@ -39,7 +43,8 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper);
 /*
  * keeper_append - keep the first kept_bytes of a packet as a record of f.
  *
- * Returns:  0; -ENOMEM (live only) there is no room: the caller counts the packet.
+ * Returns:  0. Live only, and the caller counts the packet: -ENOMEM the budget is used up; -EAGAIN
+ *           f's member is full and its saver's queue too; -EDQUOT half-open flows hold their share.
  */
 int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint32_t kept_bytes);
 
@@ -49,6 +54,10 @@ void keeper_moved(struct keeper *k, struct flow *f);
 /* keeper_flush - hand what f holds to its saver; the part goes on. Returns: 0; -EAGAIN (live). */
 int keeper_flush(struct keeper *k, struct flow *f);
 
+/* keeper_name - f has got its name: a staged file without one gets it. Returns: 0; -EAGAIN (live),
+ * and the next batch does it. */
+int keeper_name(struct keeper *k, struct flow *f);
+
 /*
  * keeper_close - hand the rest of f's part to its saver, to be published.
  *
@@ -56,6 +65,37 @@ int keeper_flush(struct keeper *k, struct flow *f);
  * Returns:  0, and f is ready for its next part; -EAGAIN (live) the saver's queue is full.
  */
 int keeper_close(struct keeper *k, struct flow *f, enum end_reason reason, const char *interface);
+
+/* keeper_discard - the same, but nothing of the part is kept: its packets are counted no_uuid. */
+int keeper_discard(struct keeper *k, struct flow *f);
+
+/*
+ * keeper_drop - give up what a half-open flow holds, where nothing of its part is staged.
+ *
+ * Returns:  whether it could be: its packets are counted half_open then.
+ */
+bool keeper_drop(struct keeper *k, struct flow *f);
+
+/*
+ * keeper_epoch - a flush interval's half is over: what was held before it began is to be flushed by
+ * keeper_flush_older before it ends. keeper_epoch_all - all that is held now is.
+ */
+void keeper_epoch(struct keeper *k);
+void keeper_epoch_all(struct keeper *k);
+
+/*
+ * keeper_flush_older - flush those of the flows numbered from `from` up to `to` that the epoch is
+ * about.
+ *
+ * Takes:    flows, the array of all.
+ * Returns:  the number to go on from: less than `to` where a queue is full.
+ */
+uint32_t keeper_flush_older(struct keeper *k, struct flow *flows, uint32_t from, uint32_t to);
+
+/* keeper_held_bytes - chunk bytes that open flows hold. keeper_wait - live no more: wait from now
+ * on. */
+uint64_t keeper_held_bytes(const struct keeper *k);
+void keeper_wait(struct keeper *k);
 
 /* keeper_free - takes NULL. The flows hold nothing any more. */
 void keeper_free(struct keeper *k);

@@ -20,6 +20,7 @@
 	X(filtered, 0, "did not match the filter expression")                                  \
 	X(not_ip, 0, "not IP: ARP, LLDP, spanning tree and the like")                          \
 	X(not_tcp, 0, "IP, but of a protocol that --protocols does not name")                  \
+	X(not_local, 0, "neither end is an address that --local keeps to")                     \
 	X(fragment, 1, "IP fragments whose first fragment was not seen")                       \
 	X(truncated, 1, "the capture cut the packet before its ports (snap length too small)") \
 	X(malformed, 1, "headers that contradict themselves")                                  \

@@ -20,24 +20,19 @@
 #include "base/queue.h"
 #include "base/thread.h"
 #include "pcapfile/pcapfmt.h"
+#include "save/losses.h"
 #include "save/uuidgen.h"
 
-#define QUEUE_BATCHES 512
+#define QUEUE_BATCHES 512 /* unless the configuration says otherwise */
 #define TAKE          16
 
 /* The most input that one batch holds: a member's worth, or one record of a super-packet. */
 #define IN_BYTES CHUNK_MAX_DATA_BYTES
 
-/* Packets of a live part that did not reach its staged file, until the part's record is written. */
-struct loss {
-	uint64_t serial;
-	uint64_t pkts;
-	bool no_file; /* not even the staged file's beginning was written */
-};
-
 struct saver {
 	/* set at start, then read-only */
 	const struct savers_config *config;
+	struct savers_stats *stats;
 	struct queue *queue;
 	pthread_t thread;
 
@@ -47,14 +42,15 @@ struct saver {
 	uint8_t *in;  /* a batch's records in one piece */
 	uint8_t *out; /* what goes to the file */
 	size_t out_len;
-	struct loss *losses; /* few: only while the disk fails */
-	size_t loss_count, loss_room;
+	struct losses *losses;
 	bool suspended; /* the last write failed */
 	struct batch taken[TAKE];
 };
 
 struct savers {
 	struct savers_config config;
+	struct savers_stats stats;
+	size_t queue_batches;
 	int threads; /* started */
 	struct saver saver[];
 };
@@ -102,6 +98,15 @@ static void put_file_header(struct saver *s, uint32_t linktype)
 	s->out_len += gzmember_write(s->gz, header, sizeof(header), s->out + s->out_len);
 }
 
+static void give_back(struct saver *s, struct batch *b)
+{
+	slab_put(s->config->slab, b->chunks);
+	b->chunks = NULL;
+	if (b->charge != NULL)
+		atomic_fetch_sub_explicit(b->charge, b->charge_bytes, memory_order_relaxed);
+	b->charge = NULL;
+}
+
 /* Compresses the batch's chunks and gives them back: their bytes are on their way. */
 static void put_packets(struct saver *s, struct batch *b)
 {
@@ -112,8 +117,7 @@ static void put_packets(struct saver *s, struct batch *b)
 		return;
 	in = gather(s, b->chunks, &len);
 	s->out_len += gzmember_write(s->gz, in, len, s->out + s->out_len);
-	slab_put(s->config->slab, b->chunks);
-	b->chunks = NULL;
+	give_back(s, b);
 }
 
 static void put_record(struct saver *s, const struct record *r)
@@ -122,6 +126,23 @@ static void put_record(struct saver *s, const struct record *r)
 	size_t len = record_format(r, json);
 
 	s->out_len += gzmember_write_extra(RECORD_ID, json, len, s->out + s->out_len);
+}
+
+/* How long a write took, from `start` until now, and whether it succeeded. */
+static void note_write(struct saver *s, mono_t start, int rv)
+{
+	int64_t took_ns = clk_mono().ns - start.ns;
+	int bucket = 0;
+
+	while (bucket < SAVERS_LATENCY_BOUNDS && took_ns > savers_latency_bound_ns(bucket))
+		bucket++;
+	ledger_add(&s->stats->writes[bucket], 1);
+	ledger_add(&s->stats->write_ns, (uint64_t)took_ns);
+	if (rv != 0)
+		ledger_add(&s->stats->failed_writes, 1);
+	else
+		atomic_store_explicit(
+		    &s->stats->last_write_ns, clk_wall().ns, memory_order_relaxed);
 }
 
 /* One message when the archive cannot be written, one when it can again: not one per flow. */
@@ -136,53 +157,13 @@ static void note_disk(struct saver *s, int rv)
 	s->suspended = rv != 0;
 }
 
-static struct loss *find_loss(struct saver *s, uint64_t serial)
-{
-	for (size_t i = 0; i < s->loss_count; i++)
-		if (s->losses[i].serial == serial)
-			return &s->losses[i];
-	return NULL;
-}
-
-/*
- * Remember that a live part lost packets. If there is no memory even for that, the ledger still
- * has them; only the part's record will not.
- */
-static struct loss *note_loss(struct saver *s, uint64_t serial, uint64_t pkts)
-{
-	struct loss *l = find_loss(s, serial);
-
-	if (l == NULL) {
-		if (s->loss_count == s->loss_room) {
-			size_t room = s->loss_room ? s->loss_room * 2 : 16;
-			struct loss *p = realloc(s->losses, room * sizeof(*p));
-
-			if (p == NULL)
-				return NULL;
-			s->losses = p;
-			s->loss_room = room;
-		}
-		l = &s->losses[s->loss_count++];
-		*l = (struct loss){.serial = serial};
-	}
-	l->pkts += pkts;
-	return l;
-}
-
-static struct loss take_loss(struct saver *s, uint64_t serial)
-{
-	struct loss *l = find_loss(s, serial), found = {0};
-
-	if (l != NULL) {
-		found = *l;
-		*l = s->losses[--s->loss_count];
-	}
-	return found;
-}
-
 static void name_flow(struct record *r, const struct batch *b)
 {
-	if (r->uuid[0] == '\0')
+	if (r->uuid[0] != '\0')
+		return;
+	if (b->unnamed || b->kind == BATCH_DISCARD)
+		(void)snprintf(r->uuid, sizeof(r->uuid), "%s", STORE_UNNAMED);
+	else
 		(void)uuidgen_flow(&r->key, b->origin_ns, b->origin_seq, r->uuid);
 }
 
@@ -194,28 +175,62 @@ static struct store_part part_of(const struct batch *b)
 	    .part = b->record.part};
 }
 
+/*
+ * The flow has got its name since its file was staged. If the file cannot have it, it stays for the
+ * next start to adopt, and what is in it counts as lost to the part.
+ */
+static void name_staged(struct saver *s, const struct batch *b)
+{
+	const struct tally *t = &b->record.tally;
+	struct store_part part = part_of(b);
+	struct loss *l;
+	uint64_t staged_pkts;
+	int rv;
+
+	if (!b->staged_unnamed || b->unnamed)
+		return;
+	l = losses_find(s->losses, b->serial);
+	if (l != NULL && l->no_file)
+		return;
+	rv = store_rename_staged(s->store, &part, STORE_UNNAMED);
+	if (rv == 0)
+		return;
+	note_disk(s, rv);
+	staged_pkts = t->pkts[0] + t->pkts[1] - chain_pkts(b->chunks);
+	staged_pkts -= l != NULL ? l->pkts : 0;
+	ledger_add(&s->config->ledger->dropped[DROP_disk], staged_pkts);
+	l = losses_note(s->losses, b->serial, staged_pkts);
+	if (l != NULL)
+		l->no_file = true;
+}
+
 /* BATCH_FLUSH: to the staged file. A file whose beginning could not be written is begun again. */
 static void flush(struct saver *s, struct batch *b)
 {
-	const struct loss *before = find_loss(s, b->serial);
+	const struct loss *before = losses_find(s->losses, b->serial);
 	bool begin = !b->staged || (before != NULL && before->no_file);
 	uint64_t pkts = chain_pkts(b->chunks);
 	struct store_part part = part_of(b);
 	struct loss *l = NULL;
+	mono_t start;
 	int rv;
 
+	if (b->chunks == NULL)
+		return; /* it was about the name alone */
 	s->out_len = 0;
 	if (begin)
 		put_file_header(s, b->record.key.linktype);
 	put_packets(s, b);
+	start = clk_mono();
 	rv = store_stage(
 	    s->store, &part, begin ? STORE_STAGE_CREATE : STORE_STAGE_APPEND, s->out, s->out_len);
+	note_write(s, start, rv);
 	note_disk(s, rv);
 	if (rv != 0) {
 		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts);
-		l = note_loss(s, b->serial, pkts);
+		l = losses_note(s->losses, b->serial, pkts);
 	} else if (begin && before != NULL) {
-		l = note_loss(s, b->serial, 0);
+		l = losses_note(s->losses, b->serial, 0);
 	}
 	if (l != NULL)
 		l->no_file = begin && rv != 0;
@@ -281,7 +296,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 
 	if (b->chunks != NULL)
 		flush(s, b);
-	loss = take_loss(s, b->serial);
+	loss = losses_take(s->losses, b->serial);
 	if (loss.no_file)
 		return; /* nothing of it was ever written, and all of it is counted */
 	b->record.lost_pkts += loss.pkts;
@@ -299,14 +314,29 @@ static void close_lossy(struct saver *s, struct batch *b)
 	account_published(s, b, &part, rv, result);
 }
 
+/* BATCH_DISCARD: nothing of the part stays. */
+static void discard(struct saver *s, struct batch *b)
+{
+	const struct tally *t = &b->record.tally;
+	struct store_part part = part_of(b);
+	struct loss loss = losses_take(s->losses, b->serial);
+
+	if (b->chunks != NULL)
+		give_back(s, b);
+	if (b->staged && !loss.no_file)
+		note_disk(s, store_discard_staged(s->store, &part));
+	ledger_add(&s->config->ledger->dropped[DROP_no_uuid], t->pkts[0] + t->pkts[1] - loss.pkts);
+}
+
 /* BATCH_CLOSE: the rest of the part and its record; then it is published and indexed. */
 static void close_part(struct saver *s, struct batch *b)
 {
 	struct store_part part = part_of(b);
 	enum store_result result = STORE_PUBLISHED;
+	mono_t start;
 	int rv;
 
-	if (s->loss_count > 0 && find_loss(s, b->serial) != NULL) {
+	if (losses_find(s->losses, b->serial) != NULL) {
 		close_lossy(s, b);
 		return;
 	}
@@ -315,9 +345,25 @@ static void close_part(struct saver *s, struct batch *b)
 		put_file_header(s, b->record.key.linktype);
 	put_packets(s, b);
 	put_record(s, &b->record);
+	start = clk_mono();
 	rv = b->staged ? store_publish_staged(s->store, &part, s->out, s->out_len, &result)
 		       : store_publish(s->store, &part, s->out, s->out_len, &result);
+	note_write(s, start, rv);
 	account_published(s, b, &part, rv, result);
+}
+
+static void take_batch(struct saver *s, struct batch *b)
+{
+	name_flow(&b->record, b);
+	if (b->kind == BATCH_DISCARD) {
+		discard(s, b);
+		return;
+	}
+	name_staged(s, b);
+	if (b->kind == BATCH_FLUSH)
+		flush(s, b);
+	else
+		close_part(s, b);
 }
 
 static void *saver_thread(void *arg)
@@ -325,17 +371,9 @@ static void *saver_thread(void *arg)
 	struct saver *s = arg;
 	int n;
 
-	while ((n = queue_get(s->queue, s->taken, TAKE, -1)) > 0) {
-		for (int i = 0; i < n; i++) {
-			struct batch *b = &s->taken[i];
-
-			name_flow(&b->record, b);
-			if (b->kind == BATCH_FLUSH)
-				flush(s, b);
-			else
-				close_part(s, b);
-		}
-	}
+	while ((n = queue_get(s->queue, s->taken, TAKE, -1)) > 0)
+		for (int i = 0; i < n; i++)
+			take_batch(s, &s->taken[i]);
 	return NULL;
 }
 
@@ -346,20 +384,24 @@ static void saver_free(struct saver *s)
 	store_free(s->store);
 	free(s->in);
 	free(s->out);
-	free(s->losses);
+	losses_free(s->losses);
 }
 
-static int saver_start(struct saver *s, const struct savers_config *config, int number)
+static int saver_start(struct saver *s, struct savers *all, int number)
 {
+	const struct savers_config *config = &all->config;
 	char name[16];
 	int rv;
 
 	s->config = config;
+	s->stats = &all->stats;
 	s->in = malloc(IN_BYTES);
 	s->out = malloc(out_bytes());
 	if (s->in == NULL || s->out == NULL)
 		return -ENOMEM;
-	rv = queue_new(sizeof(struct batch), QUEUE_BATCHES, &s->queue);
+	rv = losses_new(&s->losses);
+	if (rv == 0)
+		rv = queue_new(sizeof(struct batch), all->queue_batches, &s->queue);
 	if (rv == 0)
 		rv = gzmember_new(config->codec, &s->gz);
 	if (rv == 0)
@@ -380,8 +422,9 @@ int savers_start(const struct savers_config *config, struct savers **ret_savers)
 	if (p == NULL)
 		return -ENOMEM;
 	p->config = *config;
+	p->queue_batches = config->queue_batches != 0 ? config->queue_batches : QUEUE_BATCHES;
 	for (; p->threads < config->threads; p->threads++) {
-		int rv = saver_start(&p->saver[p->threads], &p->config, p->threads);
+		int rv = saver_start(&p->saver[p->threads], p, p->threads);
 
 		if (rv != 0) {
 			saver_free(&p->saver[p->threads]);
@@ -396,11 +439,41 @@ int savers_start(const struct savers_config *config, struct savers **ret_savers)
 int savers_put(struct savers *s, struct batch *b, enum savers_wait wait)
 {
 	struct queue *q = s->saver[b->route % (uint32_t)s->threads].queue;
-	int rv = wait == SAVERS_WAIT ? queue_put(q, b) : queue_try_put(q, b);
+	int rv;
 
+	if (wait == SAVERS_TRY_HALF && queue_depth(q) >= s->queue_batches / 2)
+		return -EAGAIN;
+	rv = wait == SAVERS_WAIT ? queue_put(q, b) : queue_try_put(q, b);
 	if (rv == 0)
 		b->chunks = NULL;
 	return rv;
+}
+
+size_t savers_depth(const struct savers *s)
+{
+	size_t depth = 0;
+
+	for (int i = 0; i < s->threads; i++)
+		depth += queue_depth(s->saver[i].queue);
+	return depth;
+}
+
+size_t savers_room(const struct savers *s)
+{
+	return s->queue_batches * (size_t)s->threads;
+}
+
+const struct savers_stats *savers_stats(const struct savers *s)
+{
+	return &s->stats;
+}
+
+int64_t savers_latency_bound_ns(int bucket)
+{
+	static const int64_t bounds_us[SAVERS_LATENCY_BOUNDS] = {
+	    50, 100, 250, 500, 1000, 2500, 5000, 10000, 50000, 100000, 1000000, 10000000};
+
+	return bounds_us[bucket] * 1000;
 }
 
 void savers_stop(struct savers *s)

@@ -22,8 +22,20 @@
 
 struct savers;
 
+#define SAVERS_LATENCY_BOUNDS 12
+
+/* What the savers tell of themselves, all together. Threads: written by savers, read by any. */
+struct savers_stats {
+	/* writes by how long they took: at most savers_latency_bound_ns(i); the last: longer */
+	_Atomic uint64_t writes[SAVERS_LATENCY_BOUNDS + 1];
+	_Atomic uint64_t write_ns; /* all of them together */
+	_Atomic uint64_t failed_writes;
+	_Atomic int64_t last_write_ns; /* wall clock of the last that succeeded; 0: none yet */
+};
+
 struct savers_config {
-	int threads; /* 1..SAVER_MAX */
+	int threads;          /* 1..SAVER_MAX */
+	size_t queue_batches; /* per saver; 0: the default */
 	struct codec codec;
 	enum sync_mode sync;
 	struct archive *archive; /* these four outlive the savers */
@@ -38,14 +50,25 @@ int savers_start(const struct savers_config *config, struct savers **ret_savers)
 /*
  * savers_put - give a batch to the saver of its flow.
  *
- * Takes:    b; wait: whether to wait while that saver's queue is full.
+ * Takes:    b; wait: whether to wait while that saver's queue is full; SAVERS_TRY_HALF leaves the
+ *           other half of the queue to others.
  * Returns:  0; -EAGAIN the queue is full.
  * Owner:    on 0 takes b->chunks and sets it to NULL; else the caller keeps them.
  * Threads:  the demux.
  */
-enum savers_wait { SAVERS_TRY, SAVERS_WAIT };
+enum savers_wait { SAVERS_TRY, SAVERS_TRY_HALF, SAVERS_WAIT };
 
 int savers_put(struct savers *s, struct batch *b, enum savers_wait wait);
+
+/* savers_depth - batches in all queues now. savers_room - how many they can take. Threads: any. */
+size_t savers_depth(const struct savers *s);
+size_t savers_room(const struct savers *s);
+
+/* savers_stats - Threads: any, until savers_stop. */
+const struct savers_stats *savers_stats(const struct savers *s);
+
+/* savers_latency_bound_ns - upper bound of a bucket of savers_stats.writes. */
+int64_t savers_latency_bound_ns(int bucket);
 
 /* savers_stop - write all that was put, end the threads. Takes NULL. s is gone afterwards. */
 void savers_stop(struct savers *s);

@@ -36,6 +36,7 @@ static void start_savers(struct rig *r)
 {
 	struct savers_config c = {
 	    .threads = r->config.savers,
+	    .queue_batches = r->config.queue_batches,
 	    .codec = codec_default(),
 	    .sync = SYNC_NONE,
 	    .archive = r->archive,
@@ -60,6 +61,11 @@ static void start_demux(struct rig *r)
 	    .first_serial = archive_serial(r->archive),
 	    .vlan_key = o->vlan_key,
 	    .at_finish = o->at_finish,
+	    .clock = o->clock,
+	    .flush_interval_ns = o->flush_ns,
+	    .events = o->events,
+	    .uuid_wait_ns = o->uuid_wait_ns,
+	    .uuid_missing = o->uuid_missing,
 	    .keeper =
 		{
 		    .mode = o->mode,
@@ -206,6 +212,21 @@ static void check_ends(const struct rig *r)
 	ck_assert_uint_eq(flows, ledger_get(&r->ledger.flows));
 }
 
+/* Each event has ended in exactly one way. */
+static void check_events(const struct rig *r)
+{
+	uint64_t n[DEMUX_EVENT_COUNT];
+
+	for (int i = 0; i < DEMUX_EVENT_COUNT; i++)
+		n[i] = r->stats.events[i];
+	ck_assert_uint_eq(n[DEMUX_EVENT_named] + n[DEMUX_EVENT_late] + n[DEMUX_EVENT_unmatched] +
+			      n[DEMUX_EVENT_evicted] + n[DEMUX_EVENT_repeated],
+	    r->opens);
+	ck_assert_uint_eq(n[DEMUX_EVENT_closed] + n[DEMUX_EVENT_unknown_close], r->closes);
+	ck_assert_uint_eq(r->stats.events_pending, 0);
+	ck_assert_uint_eq(r->stats.bindings, 0);
+}
+
 void rig_stop(struct rig *r)
 {
 	struct catalog_result indexed;
@@ -220,6 +241,7 @@ void rig_stop(struct rig *r)
 	r->stats = *demux_stats(r->demux);
 	demux_free(r->demux);
 	check_ends(r);
+	check_events(r);
 	rig_read(r);
 }
 

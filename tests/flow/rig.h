@@ -33,6 +33,15 @@ struct rig_config {
 	enum end_reason at_finish;
 	bool held_fragments; /* a fragment that came before its first may stand behind it */
 	bool some_all_cut;   /* a flow may have no packet that is kept, or a name twice */
+
+	/* live; see live_rig.h */
+	enum demux_clock clock;
+	int64_t flush_ns;
+	bool events;
+	int64_t uuid_wait_ns;
+	enum uuid_missing uuid_missing;
+	size_t queue_batches; /* 0: the default */
+	bool shared_uuids;    /* a UUID may stand for several keys */
 };
 
 /* Two savers, ticks of 30 s, linger of 2 s, 64 MiB, 1000 flows, TCP alone, and no cap on a flow. */
@@ -67,10 +76,12 @@ struct rig {
 	struct catalog *catalog;
 	struct savers *savers;
 	struct demux *demux;
-	int64_t now_ns;  /* of the next packet */
-	int64_t step_ns; /* how much later each packet is than the one before, without rig_at */
-	uint8_t *bytes;  /* room for a frame */
-	uint8_t *packet; /* the bytes of the present packet */
+	int64_t now_ns;   /* of the next packet */
+	int64_t step_ns;  /* how much later each packet is than the one before, without rig_at */
+	int64_t clock_ns; /* live: what the demux was told last, from 0 on */
+	uint64_t opens, closes; /* events that were sent */
+	uint8_t *bytes;         /* room for a frame */
+	uint8_t *packet;        /* the bytes of the present packet */
 
 	struct rig_sent *sent;
 	uint32_t sent_count, sent_room;

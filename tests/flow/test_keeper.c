@@ -47,6 +47,7 @@ static struct keeping *begin(int savers, uint32_t flow_count)
 	x->flow_count = flow_count;
 	for (uint32_t i = 0; i < flow_count; i++) {
 		x->flows[i].list = FLOW_OPEN;
+		x->flows[i].number = i;
 		x->flows[i].serial = i + 1;
 		x->flows[i].hash = i * 2654435761u;
 	}
