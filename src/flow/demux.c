@@ -326,8 +326,8 @@ static enum ledger_skip skip_for(enum decode_result r)
 
 static void count_read(struct demux *d, const struct packet *p)
 {
-	ledger_add(&d->ledger->packets_read, 1);
-	ledger_add(&d->ledger->bytes_read, p->caplen);
+	ledger_bump(&d->ledger->packets_read, 1);
+	ledger_bump(&d->ledger->bytes_read, p->caplen);
 }
 
 void demux_skip(struct demux *d, const struct packet *p, enum ledger_skip reason)

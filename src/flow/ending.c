@@ -121,8 +121,8 @@ void ending_unyoung(struct demux *d, struct flow *f)
 /* Has the flow been published before anybody could name it, though an event may still come? */
 static bool is_nameless(const struct demux *d, const struct flow *f)
 {
-	return d->bindings != NULL && f->list == FLOW_OPEN && f->key.proto == DECODE_TCP &&
-	       f->binding == 0 && !f->published;
+	return d->bindings != NULL && f->list != FLOW_PUBLISHED && !f->half_open &&
+	       f->key.proto == DECODE_TCP && f->binding == 0 && !f->published;
 }
 
 /* Two ticks without a packet. One without a name is remembered for two more: its event is late. */

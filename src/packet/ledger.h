@@ -82,6 +82,13 @@ static inline void ledger_add(_Atomic uint64_t *counter, uint64_t n)
 	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
 }
 
+/* ledger_bump - the same for a counter that one thread alone adds to: cheaper, once per packet. */
+static inline void ledger_bump(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(
+	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 static inline uint64_t ledger_get(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);
