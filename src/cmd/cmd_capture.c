@@ -254,8 +254,8 @@ static int become(const struct capture *c)
 	int keep = o->no_reopen ? PRIVILEGES_KEEP_NOTHING : PRIVILEGES_KEEP_NET_RAW;
 	int rv;
 
-	if (privileges_foreign(o->dir) ||
-	    (o->events_path != NULL && privileges_foreign(o->events_path)))
+	/* Whose the event socket will be, when it comes back, cannot be known. */
+	if (privileges_foreign(o->dir) || o->events_path != NULL)
 		keep |= PRIVILEGES_KEEP_FILES;
 	rv = privileges_drop(o->user != NULL ? &c->user : NULL, (enum privileges_keep)keep);
 	if (rv != 0)

@@ -14,7 +14,7 @@
  * Root that stays root (no --user, or --user root) keeps its uid, but not its powers: it may write
  * what uid 0 owns, as any owner may, and needs no capability for an archive of its own. An archive
  * or an event socket that belongs to another user takes CAP_DAC_OVERRIDE: ask privileges_foreign,
- * and add PRIVILEGES_KEEP_FILES where it says so, and only there. It is CAP_DAC_OVERRIDE alone:
+ * and add PRIVILEGES_KEEP_FILES where it says so, or cannot know. It is CAP_DAC_OVERRIDE alone:
  * new files belong to root (no CAP_CHOWN), and only their owner changes modes and times of those
  * that are there (no CAP_FOWNER), which the archive never does.
  *

@@ -52,6 +52,7 @@ scene() {
 	traffic again 21000
 	does "removed" remove
 	does "made again" make_again
+	await 60 "capture on the interface that was made again" grep -q "is back; capturing again" "$capture_err"
 	traffic anew 22000
 	stop_capture 0
 	same "$name: kernel drops" 0 "$(kernel_drops)"
