@@ -455,14 +455,8 @@ static int status_of(const struct capture *c)
 	const struct ledger *l = &c->pipeline.ledger;
 	uint64_t lost = ledger_dropped(l) - c->dropped_at_stop;
 
-	if (!ledger_balanced(l)) {
-		log_error("ledger",
-		    "does not balance: %" PRIu64 " packets read, but %" PRIu64 " archived, %" PRIu64
-		    " skipped and %" PRIu64 " dropped; this is a bug",
-		    ledger_get(&l->packets_read), ledger_get(&l->packets_archived),
-		    ledger_skipped(l), ledger_dropped(l));
+	if (!report_balance(l))
 		return EXIT_PARTLY;
-	}
 	if (source_live_unread(c->source) > 0) {
 		log_error("capture",
 		    "%" PRIu64 " packets were left in the kernel's rings, as more "

@@ -174,14 +174,8 @@ static int status_of(const struct split *s)
 	const struct ledger *l = &s->pipeline.ledger;
 	const struct source_file_result *r = &s->result;
 
-	if (!ledger_balanced(l)) {
-		log_error("ledger",
-		    "does not balance: %" PRIu64 " packets read, but %" PRIu64 " archived, %" PRIu64
-		    " skipped and %" PRIu64 " dropped; this is a bug",
-		    ledger_get(&l->packets_read), ledger_get(&l->packets_archived),
-		    ledger_skipped(l), ledger_dropped(l));
+	if (!report_balance(l))
 		return EXIT_PARTLY;
-	}
 	if (r->files_opened == 0 && !r->stopped)
 		return EXIT_NOTHING;
 	if (r->files_failed > 0 || r->files_damaged > 0 || r->stopped ||

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "base/log.h"
+
 char *report_bytes(uint64_t bytes, char *buf)
 {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
@@ -18,6 +20,18 @@ char *report_bytes(uint64_t bytes, char *buf)
 		v /= 1000;
 	(void)snprintf(buf, REPORT_BYTES_SIZE, i == 0 ? "%.0f %s" : "%.1f %s", v, units[i]);
 	return buf;
+}
+
+bool report_balance(const struct ledger *l)
+{
+	if (ledger_balanced(l))
+		return true;
+	log_error("ledger",
+	    "does not balance: %" PRIu64 " packets read, but %" PRIu64 " archived, %" PRIu64
+	    " skipped and %" PRIu64 " dropped; this is a bug",
+	    ledger_get(&l->packets_read), ledger_get(&l->packets_archived), ledger_skipped(l),
+	    ledger_dropped(l));
+	return false;
 }
 
 /* " (12 not_tcp, 3 not_ip)", or nothing. */

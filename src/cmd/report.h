@@ -7,6 +7,9 @@
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "capture/source_live.h"
 #include "flow/demux.h"
 #include "packet/ledger.h"
@@ -23,6 +26,9 @@ void report_text(const struct report *r);
 
 /* report_json - the ledger as one object in one line, on the standard output. Returns: 0; -EIO. */
 int report_json(const struct report *r);
+
+/* report_balance - do the sums of the ledger agree? If not, that is said: it is a bug. */
+bool report_balance(const struct ledger *l);
 
 /* report_bytes - "3.1 MB". buf has REPORT_BYTES_SIZE bytes; returns buf. */
 #define REPORT_BYTES_SIZE 16
