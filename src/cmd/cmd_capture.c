@@ -39,6 +39,7 @@
 #include "cmd/metrics.h"
 #include "cmd/pipeline.h"
 #include "cmd/privileges.h"
+#include "cmd/progress.h"
 #include "cmd/report.h"
 #include "cmd/sandbox.h"
 
@@ -434,18 +435,23 @@ static void wait_for_end(struct capture *c)
 {
 	struct pollfd fds[2] = {
 	    {.fd = c->done_fd, .events = POLLIN}, {.fd = c->signal_fd, .events = POLLIN}};
-	int timeout_ms = poll_timeout_ms();
+	bool bar = progress_wanted(c->options);
+	int timeout_ms = bar ? PROGRESS_INTERVAL_MS : poll_timeout_ms();
 
 	while (!(fds[0].revents & POLLIN)) {
 		int64_t now_ns = clk_mono().ns;
 
 		feed_watchdog(c, now_ns);
-		if (timeout_ms >= 0)
-			tell_status(c, now_ns);
+		tell_status(c, now_ns);
+		if (bar)
+			progress_show(ledger_get(&c->pipeline.ledger.bytes_read), 0,
+			    ledger_get(&c->pipeline.ledger.flows), "flows", now_ns - c->start.ns);
 		fds[0].revents = fds[1].revents = 0;
 		if (poll(fds, 2, timeout_ms) > 0 && (fds[1].revents & POLLIN))
 			take_signal(c);
 	}
+	if (bar)
+		progress_end();
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

@@ -12,9 +12,12 @@
 #include "base/clk.h"
 #include "flow/demux_private.h"
 
-/* A connection's first packet bears a time at most this much later than the event that tells of it:
- * the one is taken by the device, the other by whoever looked at the sockets. */
-#define EVENT_SLACK_NS INT64_C(1000000)
+/*
+ * A connection's first packet bears a time at most this much later than the event that tells of it:
+ * one clock, but the socket is in the kernel's tables some microseconds before its SYN is sent. A
+ * port can be used again within a millisecond.
+ */
+#define EVENT_SLACK_NS INT64_C(100000)
 
 /* A SYN is sent again for this long at most (127 s by tcp_syn_retries of Linux): one that comes
  * later than that behind an event that nothing has come of belongs to another connection. */
@@ -384,7 +387,9 @@ void demux_event(struct demux *d, const struct event *e)
 {
 	struct event sane = *e;
 
-	if (d->packet_ns != 0 && llabs(e->ts_ns - d->packet_ns) > CLOCKS_DIFFER_NS)
+	/* Whole seconds are of no use to tell connections apart. */
+	if (e->ts_ns % CLK_SECOND_NS == 0 ||
+	    (d->packet_ns != 0 && llabs(e->ts_ns - d->packet_ns) > CLOCKS_DIFFER_NS))
 		sane.ts_ns = 0;
 	if (e->kind == EVENT_OPEN)
 		take_open(d, &sane);

@@ -74,7 +74,7 @@ void live_at(struct rig *r, int64_t ns)
 /* RFC 3339, or a time that makes no sense: what servers write that know none. */
 static void put_time(int64_t ts_ns, char *buf, size_t size)
 {
-	int64_t ns = RIG_START_NS + ts_ns;
+	int64_t ns = RIG_START_NS + ts_ns + 1000; /* whole seconds would tell nothing */
 	time_t s = (time_t)(ns / 1000000000);
 	struct tm tm;
 	size_t n;

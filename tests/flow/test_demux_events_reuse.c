@@ -90,6 +90,44 @@ START_TEST(an_event_that_overtakes_the_syn_does_not_name_the_connection_before)
 }
 END_TEST
 
+START_TEST(a_port_that_is_used_again_within_a_millisecond_does_not_keep_its_name)
+{
+	struct rig *r = live_new(NULL);
+	uint32_t a, b;
+
+	live_at(r, SEC(1));
+	live_open(r, &one, "a", r->clock_ns);
+	a = live_handshake(r, &one, 1);
+	rig_at(r, r->clock_ns + MS(1) / 2);
+	b = live_handshake(r, &one, 900);
+	live_open(r, &one, "b", r->clock_ns + MS(2));
+	rig_stop(r);
+	live_named(r, a, "a", 0);
+	live_named(r, b, "b", 0);
+	rig_free(r);
+}
+END_TEST
+
+/* A server may give its times in whole seconds: they are before all packets of that second. */
+START_TEST(an_event_that_tells_whole_seconds_names_the_present_connection)
+{
+	struct rig *r = live_new(NULL);
+	uint32_t a, b;
+
+	live_at(r, MS(100));
+	a = live_handshake(r, &one, 1);
+	live_open(r, &one, "a", -1000);
+	live_at(r, MS(500));
+	b = live_handshake(r, &one, 900);
+	live_open(r, &one, "b", -1000);
+	rig_stop(r);
+	live_named(r, a, "a", 0);
+	live_named(r, b, "b", 0);
+	live_check_opens(r, 2, 0, 0);
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(a_flow_pushed_off_its_tuple_waits_for_its_name_and_gets_it)
 {
 	struct rig *r = live_new(NULL);
@@ -473,6 +511,8 @@ int main(void)
 	tcase_add_loop_test(t, an_event_that_overtakes_the_syn_names_the_new_connection, 0, 8);
 	tcase_add_loop_test(
 	    t, an_event_that_overtakes_the_syn_does_not_name_the_connection_before, 0, 8);
+	tcase_add_test(t, a_port_that_is_used_again_within_a_millisecond_does_not_keep_its_name);
+	tcase_add_test(t, an_event_that_tells_whole_seconds_names_the_present_connection);
 	tcase_add_loop_test(t, a_flow_pushed_off_its_tuple_waits_for_its_name_and_gets_it, 0, 4);
 	tcase_add_loop_test(
 	    t, a_flow_pushed_off_its_tuple_goes_without_a_name_when_the_wait_is_over, 0, 2);
