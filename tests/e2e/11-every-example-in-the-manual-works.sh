@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Every command line in README and in the EXAMPLES of the manual is run, with UUID standing for a
 # flow of the recorded capture. Captures are checked only (--check), in a network namespace that has
-# an eth0; the event server gets a second to run.
+# an eth0, with a /run of their own; the event server gets a second to run.
 . "$(dirname "$0")/lib.sh"
 need tcpdump sqlite3 gzip
 
@@ -31,8 +31,8 @@ example() {
 }
 
 in_net() {
-	unshare -n bash -c "ip link add eth0 type veth peer name eth1 && ip link set eth1 up &&
-		ip link set eth0 up && $1"
+	unshare -n -m bash -c "mount -t tmpfs none /run && mkdir /run/flowkeep &&
+		ip link add eth0 type veth peer name eth1 && ip link set eth1 up && ip link set eth0 up && $1"
 }
 
 examples | sort -u >lines
@@ -43,7 +43,8 @@ fi
 while read -r line; do
 	echo "$line"
 	example "$line" >out 2>err </dev/null
-	same "$line: $(head -c 300 err)" 0 $?
+	status=$? # before anything else runs
+	same "$line: $(head -c 300 err)" 0 $status
 done <lines
 check "there are examples" test "$passed" -ge 15
 finish
