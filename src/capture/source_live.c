@@ -16,6 +16,7 @@
 #include "capture/netif.h"
 #include "capture/netlist.h"
 #include "capture/netwatch.h"
+#include "packet/ledger.h"
 
 /* Without packets the loop comes round this often: for the clock of the demux, and the watchdog. */
 #define ROUND_MS 50
@@ -63,7 +64,7 @@ struct source_live {
 	struct eventclient *events;
 	int64_t check_ns;   /* when to check next */
 	unsigned lists;     /* since the last check */
-	bool links_changed; /* since then */
+	bool links_changed; /* since they were listed last */
 	uint64_t unread;
 	int64_t stop_mono_ns; /* when the stop was noticed; 0: it was not */
 
@@ -75,16 +76,6 @@ struct source_live {
 	_Atomic int64_t stop_wall_ns; /* 0: go on */
 	_Atomic bool flush;
 };
-
-static void count(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
-}
-
-static void set(_Atomic uint64_t *gauge, uint64_t value)
-{
-	atomic_store_explicit(gauge, value, memory_order_relaxed);
-}
 
 static void set_flag(_Atomic bool *flag, bool value)
 {
@@ -111,8 +102,8 @@ static void take_counts(struct port *p)
 
 	if (p->netif == NULL || netif_counts(p->netif, &received, &dropped) != 0)
 		return;
-	set(&p->stats->received, p->received_before + received);
-	set(&p->stats->dropped, p->dropped_before + dropped);
+	ledger_set(&p->stats->received, p->received_before + received);
+	ledger_set(&p->stats->dropped, p->dropped_before + dropped);
 }
 
 /* The run could not wait until the ring was empty: what is left there is lost, and counted. */
@@ -132,8 +123,8 @@ static void close_port(struct port *p)
 	if (p->netif == NULL)
 		return;
 	take_counts(p);
-	p->received_before = atomic_load_explicit(&p->stats->received, memory_order_relaxed);
-	p->dropped_before = atomic_load_explicit(&p->stats->dropped, memory_order_relaxed);
+	p->received_before = ledger_get(&p->stats->received);
+	p->dropped_before = ledger_get(&p->stats->dropped);
 	netif_close(p->netif); /* its descriptor leaves the epoll with it */
 	p->netif = NULL;
 	p->given = 0;
@@ -169,7 +160,7 @@ static void lose_port(struct port *p)
 {
 	log_warning("capture", "interface '%s' is gone; continuing%s", p->stats->name,
 	    p->source->config.reopen ? ", it is opened again when it is back" : " without it");
-	count(&p->stats->removed, 1);
+	ledger_add(&p->stats->removed, 1);
 	close_port(p);
 }
 
@@ -182,7 +173,7 @@ static void see_link(struct port *p, bool up)
 	if (up) {
 		log_info("capture", "interface '%s': link is up again", p->stats->name);
 	} else {
-		count(&p->stats->link_downs, 1);
+		ledger_add(&p->stats->link_downs, 1);
 		log_warning("capture", "interface '%s': link is down; continuing", p->stats->name);
 	}
 }

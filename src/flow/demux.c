@@ -426,17 +426,13 @@ void demux_flush(struct demux *d)
 	d->flush_now = true;
 }
 
-static void set(_Atomic uint64_t *gauge, uint64_t value)
-{
-	atomic_store_explicit(gauge, value, memory_order_relaxed);
-}
-
 static void show_gauges(struct demux *d)
 {
 	for (int list = 0; list < FLOW_LISTS; list++)
-		set(&d->stats.flows_live[list], flowtable_listed(d->table, (enum flow_list)list));
-	set(&d->stats.bindings, d->bindings != NULL ? bindings_count(d->bindings) : 0);
-	set(&d->stats.held_bytes, keeper_held_bytes(d->keeper));
+		ledger_set(
+		    &d->stats.flows_live[list], flowtable_listed(d->table, (enum flow_list)list));
+	ledger_set(&d->stats.bindings, d->bindings != NULL ? bindings_count(d->bindings) : 0);
+	ledger_set(&d->stats.held_bytes, keeper_held_bytes(d->keeper));
 }
 
 bool demux_run(struct demux *d, int64_t now_ns)

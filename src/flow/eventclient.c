@@ -18,6 +18,7 @@
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "base/log.h"
+#include "packet/ledger.h"
 
 #define DRAIN_MAX_BYTES (4u << 20)
 
@@ -51,11 +52,6 @@ struct eventclient {
 
 	struct eventclient_stats stats; /* atomics: written by the demux thread, read by any */
 };
-
-static void count(_Atomic uint64_t *counter)
-{
-	atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
-}
 
 /* ---- talking ---- */
 
@@ -151,7 +147,7 @@ static void try_connect(struct eventclient *c)
 		return;
 	}
 	c->useful = false;
-	count(&c->stats.connects);
+	ledger_add(&c->stats.connects, 1);
 	atomic_store_explicit(&c->stats.connected, true, memory_order_relaxed);
 	say_connected(c);
 }
@@ -159,14 +155,14 @@ static void try_connect(struct eventclient *c)
 static void disconnect(struct eventclient *c)
 {
 	if (c->have > 0) { /* an object's last byte is its brace: what was cut off is no event */
-		count(&c->stats.lines);
-		count(&c->stats.malformed);
+		ledger_add(&c->stats.lines, 1);
+		ledger_add(&c->stats.malformed, 1);
 	}
 	c->have = 0;
 	c->reading = READING_LINE;
 	fileio_close(c->sock); /* which ends its epoll entry, too */
 	c->sock = -1;
-	count(&c->stats.disconnects);
+	ledger_add(&c->stats.disconnects, 1);
 	atomic_store_explicit(&c->stats.connected, false, memory_order_relaxed);
 	say_gone(c);
 	/* Not for any line: something else that listens there may greet everyone and hang up. */
@@ -202,8 +198,8 @@ static void take_line(struct eventclient *c, const char *line, size_t len)
 	struct event e;
 	enum event_fault fault = event_parse(line, len, &e);
 
-	count(&c->stats.lines);
-	count(counter_of(&c->stats, fault));
+	ledger_add(&c->stats.lines, 1);
+	ledger_add(counter_of(&c->stats, fault), 1);
 	if (fault != EVENT_FINE)
 		return;
 	c->useful = true;
@@ -223,8 +219,8 @@ static void take_lines(struct eventclient *c, size_t old)
 	}
 	c->have = (size_t)(end - line);
 	if (c->reading == READING_LINE && c->have == sizeof(c->buf)) {
-		count(&c->stats.lines);
-		count(&c->stats.too_long);
+		ledger_add(&c->stats.lines, 1);
+		ledger_add(&c->stats.too_long, 1);
 		c->reading = PASSING_OVER;
 	}
 	if (c->reading == PASSING_OVER)

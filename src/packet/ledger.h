@@ -89,6 +89,12 @@ static inline void ledger_bump(_Atomic uint64_t *counter, uint64_t n)
 	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
+/* ledger_set - the same for a number that is not added up: a gauge, or a count kept elsewhere. */
+static inline void ledger_set(_Atomic uint64_t *gauge, uint64_t value)
+{
+	atomic_store_explicit(gauge, value, memory_order_relaxed);
+}
+
 static inline uint64_t ledger_get(const _Atomic uint64_t *counter)
 {
 	return atomic_load_explicit(counter, memory_order_relaxed);
