@@ -1,204 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * See local.h. All prefixes lie in one hash table, an address being a prefix of full length; to
- * look an address up is to look for it, cut to each length that occurs, and few lengths do.
- */
+/* See local.h. The prefixes that are ours, in a set that is made anew when they change. */
 #include "capture/local.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/parse.h"
 #include "capture/netlist.h"
-
-#define SLOTS_MIN 16u /* a power of two, as all sizes of the table */
-
-/* The longest item: an IPv6 address, a slash, three digits. */
-#define ITEM_SIZE (INET6_ADDRSTRLEN + 4)
-
-/* A prefix, its bits beyond the length being 0; as a slot of the table: kind 0 for an empty one */
-struct prefix {
-	uint64_t words[2]; /* the address, big-endian, in host order */
-	uint32_t kind;     /* family and length in one: see kind_of() */
-};
-
-/* A set of prefixes */
-struct table {
-	struct prefix *slots;
-	uint32_t size, used;     /* used is at most half of size */
-	uint8_t lengths[2][129]; /* those that occur, longest first; of IPv4, of IPv6 */
-	unsigned length_count[2];
-};
+#include "packet/prefixset.h"
 
 struct local {
 	bool follows, any;
-	struct table table;
+	struct prefixset *set;
 };
-
-static uint32_t kind_of(uint8_t family, unsigned bits)
-{
-	return (uint32_t)family << 8 | bits;
-}
-
-static uint64_t word_of(const uint8_t *bytes)
-{
-	uint64_t w;
-
-	memcpy(&w, bytes, sizeof(w));
-	return be64toh(w);
-}
-
-/* The upper bits of a word, none to all of them; a shift by 64 would be undefined. */
-static uint64_t upper(uint64_t word, unsigned bits)
-{
-	return bits == 0 ? 0 : word & UINT64_MAX << (64 - (bits < 64 ? bits : 64));
-}
-
-static struct prefix prefix_of(uint8_t family, const uint64_t words[2], unsigned bits)
-{
-	return (struct prefix){
-	    .words = {upper(words[0], bits), upper(words[1], bits < 64 ? 0 : bits - 64)},
-	    .kind = kind_of(family, bits),
-	};
-}
-
-/*
- * Where to look first. No key is needed against aimed collisions: what strangers choose is looked
- * up, and only what we put in makes a look-up long.
- */
-static uint32_t slot_of(const struct table *t, const struct prefix *p)
-{
-	/* odd constants without a pattern: the fractions of the golden ratio and of the roots of 2
-	 * and 3 */
-	uint64_t h = p->words[0] * UINT64_C(0x9e3779b97f4a7c15) ^
-		     p->words[1] * UINT64_C(0x6a09e667f3bcc909) ^
-		     p->kind * UINT64_C(0xbb67ae8584caa73b);
-
-	return (uint32_t)((h ^ h >> 32) * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (t->size - 1);
-}
-
-/* The prefix's slot, or the empty one where it would be. There is one: half of them are empty. */
-static struct prefix *find(const struct table *t, const struct prefix *p)
-{
-	for (uint32_t i = slot_of(t, p);; i = (i + 1) & (t->size - 1)) {
-		struct prefix *s = &t->slots[i];
-
-		if (s->kind == 0 || (s->kind == p->kind && s->words[0] == p->words[0] &&
-					s->words[1] == p->words[1]))
-			return s;
-	}
-}
-
-static int enlarge(struct table *t)
-{
-	struct table larger = {.size = t->size == 0 ? SLOTS_MIN : t->size * 2};
-
-	larger.slots = calloc(larger.size, sizeof(larger.slots[0]));
-	if (larger.slots == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < t->size; i++)
-		if (t->slots[i].kind != 0)
-			*find(&larger, &t->slots[i]) = t->slots[i];
-	free(t->slots);
-	t->slots = larger.slots;
-	t->size = larger.size;
-	return 0;
-}
-
-static void note_length(struct table *t, uint8_t family, unsigned bits)
-{
-	unsigned f = family == 6;
-	unsigned at = 0, count = t->length_count[f];
-
-	while (at < count && t->lengths[f][at] > bits)
-		at++;
-	if (at < count && t->lengths[f][at] == bits)
-		return;
-	memmove(&t->lengths[f][at + 1], &t->lengths[f][at], count - at);
-	t->lengths[f][at] = (uint8_t)bits;
-	t->length_count[f]++;
-}
-
-/* Is this ::ffff:0:0/96, the addresses that stand for IPv4? RFC 4291 section 2.5.5.2 */
-static bool is_mapped(const uint8_t addr[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(addr, mapped, sizeof(mapped)) == 0;
-}
-
-static int add(struct table *t, uint8_t family, const uint8_t addr[16], unsigned bits)
-{
-	uint8_t folded[16] = {0};
-	uint64_t words[2];
-	struct prefix p, *s;
-
-	if (family == 6 && bits >= 96 && is_mapped(addr)) { /* as decoding folds them */
-		memcpy(folded, addr + 12, 4);
-		addr = folded;
-		family = 4;
-		bits -= 96;
-	}
-	if (t->used * 2 >= t->size && enlarge(t) != 0)
-		return -ENOMEM;
-	words[0] = word_of(addr);
-	words[1] = word_of(addr + 8);
-	p = prefix_of(family, words, bits);
-	s = find(t, &p);
-	if (s->kind == 0)
-		t->used++;
-	*s = p;
-	note_length(t, family, bits);
-	return 0;
-}
-
-/* Adds "192.0.2.1" or "2001:db8::/32". */
-static int add_item(struct table *t, const char *text, size_t len)
-{
-	char item[ITEM_SIZE], *slash;
-	uint8_t addr[16] = {0}, family;
-	uint64_t bits;
-
-	if (len >= sizeof(item))
-		return -EINVAL;
-	memcpy(item, text, len);
-	item[len] = '\0';
-	slash = strchr(item, '/');
-	if (slash != NULL)
-		*slash = '\0';
-	if (inet_pton(AF_INET, item, addr) == 1)
-		family = 4;
-	else if (inet_pton(AF_INET6, item, addr) == 1)
-		family = 6;
-	else
-		return -EINVAL;
-	bits = family == 4 ? 32 : 128;
-	if (slash != NULL && parse_number(slash + 1, 0, bits, &bits) != 0)
-		return -EINVAL;
-	return add(t, family, addr, (unsigned)bits);
-}
-
-static int add_list(struct table *t, const char *text)
-{
-	for (;;) {
-		size_t len = strcspn(text, ",");
-		int rv = add_item(t, text, len);
-
-		if (rv != 0 || text[len] == '\0')
-			return rv;
-		text += len + 1;
-	}
-}
 
 /*
  * Every address of a host is its own; and every address that a prefix on a loopback interface spans
  * is, too: the kernel answers to all of 127.0.0.0/8. (fib_add_ifaddr() of Linux; not so for IPv6.)
  */
-static int add_host(struct table *t, const struct netlist *list)
+static int add_host(struct prefixset *set, const struct netlist *list)
 {
 	int rv = 0;
 
@@ -208,9 +28,9 @@ static int add_host(struct table *t, const struct netlist *list)
 		for (size_t j = 0; j < n->address_count && rv == 0; j++) {
 			const struct netlist_address *a = &n->addresses[j];
 			unsigned full = a->family == 4 ? 32 : 128;
-			bool spans = n->loopback && a->family == 4;
+			bool spans = n->loopback && a->family == 4 && a->prefix_bits < full;
 
-			rv = add(t, a->family, a->addr, spans ? a->prefix_bits : full);
+			rv = prefixset_add(set, a->family, a->addr, spans ? a->prefix_bits : full);
 		}
 	}
 	return rv;
@@ -218,22 +38,24 @@ static int add_host(struct table *t, const struct netlist *list)
 
 int local_refresh(struct local *l)
 {
-	struct table fresh = {0};
+	struct prefixset *fresh = NULL;
 	struct netlist *list = NULL;
 	int rv;
 
 	if (!l->follows)
 		return 0;
-	rv = netlist_read(&list);
+	rv = prefixset_new(&fresh);
 	if (rv == 0)
-		rv = add_host(&fresh, list);
+		rv = netlist_read(&list);
+	if (rv == 0)
+		rv = add_host(fresh, list);
 	netlist_free(list);
 	if (rv != 0) {
-		free(fresh.slots);
+		prefixset_free(fresh);
 		return rv;
 	}
-	free(l->table.slots);
-	l->table = fresh;
+	prefixset_free(l->set);
+	l->set = fresh;
 	return 0;
 }
 
@@ -246,10 +68,11 @@ int local_new(const char *text, struct local **ret_local)
 		return -ENOMEM;
 	l->follows = strcmp(text, "auto") == 0;
 	l->any = strcmp(text, "none") == 0;
-	if (l->follows)
+	rv = prefixset_new(&l->set);
+	if (rv == 0 && l->follows)
 		rv = local_refresh(l);
-	else
-		rv = l->any ? 0 : add_list(&l->table, text);
+	else if (rv == 0 && !l->any)
+		rv = prefixset_add_list(l->set, text);
 	if (rv != 0) {
 		local_free(l);
 		return rv;
@@ -270,24 +93,13 @@ bool local_any(const struct local *l)
 
 bool local_has(const struct local *l, uint8_t family, const uint8_t addr[16])
 {
-	const struct table *t = &l->table;
-	const uint64_t words[2] = {word_of(addr), word_of(addr + 8)};
-	unsigned f = family == 6;
-
-	assert(family == 4 || family == 6);
-	for (unsigned i = 0; i < t->length_count[f]; i++) {
-		struct prefix p = prefix_of(family, words, t->lengths[f][i]);
-
-		if (find(t, &p)->kind != 0)
-			return true;
-	}
-	return l->any;
+	return l->any || prefixset_has(l->set, family, addr);
 }
 
 void local_free(struct local *l)
 {
 	if (l == NULL)
 		return;
-	free(l->table.slots);
+	prefixset_free(l->set);
 	free(l);
 }
