@@ -62,9 +62,7 @@ static int refuse(struct capreader *r, const uint8_t *head, size_t length)
 		if (length >= f->length && memcmp(head, f->magic, f->length) == 0)
 			return fault_set(&r->fault, -ENOTSUP, "%s", f->advice);
 	}
-	return fault_set(&r->fault, -ENOTSUP,
-			 "not a pcap or pcapng file: begins with bytes %02x %02x %02x %02x",
-			 head[0], head[1], head[2], head[3]);
+	return fault_set(&r->fault, -ENOTSUP, "not a pcap or pcapng file");
 }
 
 /* Longest foreign magic. Any capture is longer, so that waiting for so many bytes costs none. */

@@ -53,10 +53,10 @@ int capreader_next(struct capreader *r, struct packet *ret_packet);
 /*
  * capreader_error - what went wrong, in words.
  *
- * Returns:  one line such as "offset 4096: packet of 1514 bytes cut after 57", without the name of
- *           the file, or "" if nothing did. Offsets count from the start of the (inflated)
- *           capture; where the gzip stream itself is at fault, the byte of the file is named too.
- *           Belongs to r.
+ * Returns:  one line such as "offset 4096: packet cut after 57 bytes", without the name of the
+ *           file, or "" if nothing did. What stands in the file is not shown, see fault.h.
+ *           Offsets count from the start of the (inflated) capture; where the gzip stream itself
+ *           is at fault, the byte of the file is named too. Belongs to r.
  */
 const char *capreader_error(const struct capreader *r);
 

@@ -2,6 +2,12 @@
 /*
  * What went wrong with an input, in one line of words. A reader of files returns an errno, which
  * says how to go on; the fault beside it says to people what and where.
+ *
+ * What a text about a capture may tell: offsets, our own limits, how many bytes there were, and at
+ * most one value of the input, checked to be below 65536. Nothing else of the input: where that is
+ * damaged, or no capture, any four bytes of it may be an address; texts go to the log, and what is
+ * to be hidden in the archive must not stand there either. (Files of an archive hold what may be
+ * told.)
  */
 #ifndef PCAPFILE_FAULT_H
 #define PCAPFILE_FAULT_H

@@ -59,7 +59,7 @@ static int make_room(struct instream *in, size_t want)
 	want = (want + WINDOW_BYTES - 1) / WINDOW_BYTES * WINDOW_BYTES;
 	bigger = realloc(in->window, want);
 	if (bigger == NULL)
-		return fault_set(&in->fault, -ENOMEM, "no memory for %zu bytes", want);
+		return fault_set(&in->fault, -ENOMEM, "no memory");
 	in->window = bigger;
 	in->capacity = want;
 	return 0;

@@ -84,8 +84,8 @@ static int skip(struct pcapngreader *r, const struct block *b, const char *forma
 static int cut_block(struct pcapngreader *r, const struct block *b, uint64_t have)
 {
 	return instream_cut(r->in, r->fault,
-			    "offset %" PRIu64 ": block of %" PRIu32 " bytes cut after %" PRIu64,
-			    b->offset, b->length, have);
+			    "offset %" PRIu64 ": block cut after %" PRIu64 " bytes", b->offset,
+			    have);
 }
 
 /* A new section may bring a new byte order, and its own length is the first to be written in it. */
@@ -156,8 +156,7 @@ static int check_tail(struct pcapngreader *r, const struct block *b, const uint8
 	if ((((uint64_t)tail + 3) & ~(uint64_t)3) == b->padded)
 		return 0;
 	return fault_set(r->fault, -EBADMSG,
-			 "offset %" PRIu64 ": block of %" PRIu32 " bytes that says %" PRIu32
-			 " at its end", b->offset, b->length, tail);
+			 "offset %" PRIu64 ": block whose two lengths differ", b->offset);
 }
 
 /* Pass over the rest of a block of any length without holding it, `taken` bytes being taken. */
@@ -208,9 +207,7 @@ static int read_section(struct pcapngreader *r, const struct block *b)
 	minor = byteorder_get16(r->order, p + 14);
 	if (major != 1 || (minor != 0 && minor != 2))
 		return fault_set(r->fault, r->in_section ? -EBADMSG : -ENOTSUP,
-				 "offset %" PRIu64
-				 ": pcapng version %u.%u is not known, only 1.0 is",
-				 b->offset, major, minor);
+				 "offset %" PRIu64 ": pcapng version other than 1.0", b->offset);
 	instream_take(r->in, least);
 	r->in_section = true;
 	r->section_first = r->interfaces.count;
@@ -224,8 +221,8 @@ static int read_interface(struct pcapngreader *r, struct block *b)
 	/* Without it the packets that follow would get a wrong link type and time. */
 	if (b->padded > INSTREAM_MAX_PEEK || b->length < BLOCK_MIN + PCAPNGIF_BODY_MIN)
 		return fault_set(r->fault, -EBADMSG,
-				 "offset %" PRIu64 ": interface description of %" PRIu32
-				 " bytes, legal are %u to %u", b->offset, b->length,
+				 "offset %" PRIu64 ": interface description with a length "
+				 "outside of %u to %u bytes", b->offset,
 				 BLOCK_MIN + PCAPNGIF_BODY_MIN, INSTREAM_MAX_PEEK);
 	error = take_whole(r, b);
 	if (error < 0)
@@ -289,18 +286,15 @@ static int give(struct pcapngreader *r, const struct block *b, const struct raw_
 	int64_t ts_ns = 0; /* of a simple block, which has no time */
 
 	if (raw->interface >= interfaces)
-		return skip(r, b, "packet of interface %" PRIu32 ", the section has %zu",
-			    raw->interface, interfaces);
+		return skip(r, b, "packet of an interface that the section has not described "
+			    "(it has %zu)", interfaces);
 	if (raw->caplen > PACKET_MAX_CAPLEN)
-		return skip(r, b, "packet of %" PRIu32 " bytes, more than %u", raw->caplen,
-			    PACKET_MAX_CAPLEN);
+		return skip(r, b, "packet longer than %u bytes", PACKET_MAX_CAPLEN);
 	if (raw->caplen > raw->room)
-		return skip(r, b, "packet of %" PRIu32 " bytes in a block with room for %zu",
-			    raw->caplen, raw->room);
+		return skip(r, b, "packet longer than its block");
 	interface = &r->interfaces.interfaces[r->section_first + raw->interface];
 	if (b->type != BLOCK_SIMPLE_PACKET && !pcapngif_time(interface, raw->units, &ts_ns))
-		return skip(r, b, "packet with time %" PRIu64
-			    ", beyond what 64 bits of nanoseconds hold", raw->units);
+		return skip(r, b, "packet with a time beyond what 64 bits of nanoseconds hold");
 	ret_packet->ts_ns = ts_ns;
 	ret_packet->caplen = raw->caplen;
 	ret_packet->origlen = raw->origlen;
@@ -313,6 +307,7 @@ static int give(struct pcapngreader *r, const struct block *b, const struct raw_
 static int read_packet(struct pcapngreader *r, struct block *b, struct packet *ret_packet)
 {
 	const bool simple = b->type == BLOCK_SIMPLE_PACKET;
+	const uint32_t least = simple ? SIMPLE_BODY_MIN : PACKET_BODY_MIN;
 	struct raw_packet raw;
 	int error;
 
@@ -321,14 +316,14 @@ static int read_packet(struct pcapngreader *r, struct block *b, struct packet *r
 		error = pass_over(r, b, 0);
 		if (error < 0)
 			return error;
-		return skip(r, b, "packet block of %" PRIu32 " bytes, more than %u", b->length,
-			    INSTREAM_MAX_PEEK);
+		return skip(r, b, "packet block longer than %u bytes", INSTREAM_MAX_PEEK);
 	}
 	error = take_whole(r, b);
 	if (error < 0)
 		return error;
-	if (b->body_length < (simple ? SIMPLE_BODY_MIN : PACKET_BODY_MIN))
-		return skip(r, b, "packet block of %" PRIu32 " bytes, too short", b->length);
+	if (b->body_length < least)
+		return skip(r, b, "packet block of %" PRIu32 " bytes, less than %" PRIu32,
+			    b->length, BLOCK_MIN + least);
 	if (simple)
 		decode_simple(r, b, &raw);
 	else

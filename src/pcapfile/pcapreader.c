@@ -74,8 +74,7 @@ static int read_version(struct pcapreader *r, const uint8_t *header)
 	uint16_t minor = byteorder_get16(r->order, header + 6);
 
 	if (major != 2 && major != 543)
-		return fault_set(r->fault, -ENOTSUP,
-				 "pcap version %u.%u is not known, only 2.x is", major, minor);
+		return fault_set(r->fault, -ENOTSUP, "offset 4: pcap version other than 2.x");
 	r->lengths_unsure = major == 543 || minor <= 3;
 	return 0;
 }
@@ -98,8 +97,7 @@ static int read_file_header(struct pcapreader *r)
 	r->linktype = byteorder_get32(r->order, header + 20);
 	if ((r->linktype & LINKTYPE_RESERVED) != 0)
 		return fault_set(r->fault, -ENOTSUP,
-				 "offset 20: link type field 0x%08" PRIx32 " has reserved bits set",
-				 r->linktype);
+				 "offset 20: link type field with reserved bits set");
 	instream_take(r->in, FILE_HEADER_BYTES);
 	return 0;
 }
@@ -169,13 +167,13 @@ int pcapreader_next(struct pcapreader *r, struct packet *ret_packet)
 	decode_header(r, p, &packet);
 	if (packet.caplen > PACKET_MAX_CAPLEN)
 		return fault_set(r->fault, -EBADMSG,
-				 "offset %" PRIu64 ": packet of %" PRIu32 " bytes, more than %u",
-				 instream_offset(r->in), packet.caplen, PACKET_MAX_CAPLEN);
+				 "offset %" PRIu64 ": packet longer than %u bytes",
+				 instream_offset(r->in), PACKET_MAX_CAPLEN);
 	have = instream_peek(r->in, header_bytes + packet.caplen, &p);
 	if (have < header_bytes + packet.caplen)
 		return instream_cut(r->in, r->fault,
-				    "offset %" PRIu64 ": packet of %" PRIu32 " bytes cut after %zu",
-				    instream_offset(r->in), packet.caplen, have - header_bytes);
+				    "offset %" PRIu64 ": packet cut after %zu bytes",
+				    instream_offset(r->in), have - header_bytes);
 	instream_take(r->in, header_bytes + packet.caplen);
 	packet.data = p + header_bytes;
 	*ret_packet = packet;

@@ -312,6 +312,37 @@ uint64_t next_random(uint64_t *state)
 	return *state;
 }
 
+/*
+ * Both addresses are larger than any length of the images that are read, in either byte order, and
+ * unlike any number that has a meaning: what differs is their bytes alone.
+ */
+unsigned int read_with_addresses_everywhere(const struct image *f)
+{
+	static const uint8_t addresses[2][4] = { { 203, 0, 113, 7 }, { 198, 51, 100, 9 } };
+	static struct reading first;
+	struct image bad = { 0 };
+	unsigned int faults = 0;
+
+	image_put(&bad, f->bytes, f->length);
+	for (size_t at = 0; at + 4 <= f->length; at += 4) {
+		const struct reading *second;
+
+		memcpy(bad.bytes + at, addresses[0], 4);
+		first = *read_image(&bad);
+		memcpy(bad.bytes + at, addresses[1], 4);
+		second = read_image(&bad);
+		ck_assert_msg(strcmp(first.error, second->error) == 0, "byte %zu: %s, but: %s", at,
+			      first.error, second->error);
+		ck_assert_msg(strcmp(first.skipped_error, second->skipped_error) == 0,
+			      "byte %zu: %s, but: %s", at, first.skipped_error,
+			      second->skipped_error);
+		faults += first.error[0] != '\0' || first.skipped_error[0] != '\0';
+		memcpy(bad.bytes + at, f->bytes + at, 4);
+	}
+	image_free(&bad);
+	return faults;
+}
+
 void read_with_random_flips(const struct image *f, unsigned int rounds, uint64_t seed)
 {
 	struct image bad = { 0 };

@@ -96,6 +96,15 @@ const struct reading *read_image_cut(const struct image *f, size_t length);
 uint64_t next_random(uint64_t *state);
 
 /*
+ * Write one address, then another, over four bytes of an image at a time, at every multiple of 4,
+ * where its numbers must stand, and read it: the texts must be the same, so that they tell nothing
+ * of what stands there.
+ *
+ * Returns:  how many times something was wrong with it.
+ */
+unsigned int read_with_addresses_everywhere(const struct image *f);
+
+/*
  * Flip bits of an image at random, `rounds` times, 1 to 4 bits each, and read it. Whatever comes
  * out, it must end, in one of the ways that capreader.h names.
  */

@@ -99,7 +99,7 @@ START_TEST(a_file_cut_anywhere_gives_exactly_its_whole_packets)
 }
 END_TEST
 
-START_TEST(a_cut_is_described_by_offset_and_lengths)
+START_TEST(a_cut_is_described_by_offset_and_the_bytes_that_are_there)
 {
 	struct image f = { 0 };
 	size_t ends[PACKETS];
@@ -113,7 +113,7 @@ START_TEST(a_cut_is_described_by_offset_and_lengths)
 	ck_assert_str_eq(read_image_cut(&f, 24 + 5)->error,
 			 "offset 24: packet header of 16 bytes cut after 5");
 	ck_assert_str_eq(read_image_cut(&f, ends[2] + 16 + 57)->error,
-			 "offset 133: packet of 131 bytes cut after 57");
+			 "offset 133: packet cut after 57 bytes");
 	image_free(&f);
 }
 END_TEST
@@ -174,13 +174,9 @@ START_TEST(an_unknown_version_is_refused)
 
 	image_put_pcap_header(&f, MAGIC_US, 1);
 	for (size_t i = 0; i < sizeof(majors); i++) {
-		char text[80];
-
 		f.bytes[4] = majors[i];
-		(void)snprintf(text, sizeof(text), "pcap version %u.4 is not known, only 2.x is",
-			       majors[i]);
 		ck_assert_int_eq(read_image(&f)->open_result, -ENOTSUP);
-		ck_assert_str_eq(read_image(&f)->error, text);
+		ck_assert_str_eq(read_image(&f)->error, "offset 4: pcap version other than 2.x");
 	}
 	f.bytes[4] = 2;
 	ck_assert_int_eq(read_image(&f)->result, 0);
@@ -205,7 +201,8 @@ START_TEST(fcs_bits_of_the_link_type_are_kept_and_reserved_bits_refused)
 		if (fcs)
 			ck_assert_uint_eq(all->packet[0].linktype, 1u << bit | 105);
 		else
-			ck_assert_ptr_nonnull(strstr(all->error, "reserved bits"));
+			ck_assert_str_eq(all->error,
+					 "offset 20: link type field with reserved bits set");
 		image_free(&f);
 	}
 }
@@ -227,7 +224,7 @@ START_TEST(a_packet_above_the_limit_is_damage_and_one_at_it_is_not)
 	ck_assert_uint_eq(all->packets, 1);
 	ck_assert_uint_eq(all->packet[0].caplen, 262144);
 	ck_assert_uint_eq(all->packet[0].number, 9);
-	ck_assert_str_eq(all->error, "offset 262184: packet of 262145 bytes, more than 262144");
+	ck_assert_str_eq(all->error, "offset 262184: packet longer than 262144 bytes");
 	image_free(&f);
 }
 END_TEST
@@ -239,8 +236,7 @@ START_TEST(a_length_near_two_to_the_32_is_damage)
 	image_put_pcap_header(&f, MAGIC_US, 1);
 	image_put_record(&f, 1, 2, UINT32_MAX, UINT32_MAX);
 	ck_assert_int_eq(read_image(&f)->result, -EBADMSG);
-	ck_assert_str_eq(read_image(&f)->error,
-			 "offset 24: packet of 4294967295 bytes, more than 262144");
+	ck_assert_str_eq(read_image(&f)->error, "offset 24: packet longer than 262144 bytes");
 	image_free(&f);
 }
 END_TEST
@@ -277,17 +273,17 @@ START_TEST(other_formats_are_refused_by_name)
 	static const struct {
 		const char *head;
 		size_t length;
-		const char *word;
+		const char *error;
 	} others[] = {
-		{ "\x28\xb5\x2f\xfd", 4, "zstd" },
-		{ "\x04\x22\x4d\x18", 4, "lz4" },
-		{ "\xfd" "7zXZ\0", 6, "xz" },
-		{ "BZh9", 4, "bzip2" },
-		{ "PK\3\4", 4, "zip archive" },
-		{ "snoop\0\0\0\0\0\0\2", 12, "snoop" },
-		{ "btsnoop\0", 8, "btsnoop" },
-		{ "RTSS", 4, "Network Monitor" },
-		{ "hello, world, this is not a capture", 35, "begins with bytes 68 65 6c 6c" },
+		{ "\x28\xb5\x2f\xfd", 4, "zstd-compressed: decompress it first" },
+		{ "\x04\x22\x4d\x18", 4, "lz4-compressed: decompress it first" },
+		{ "\xfd" "7zXZ\0", 6, "xz-compressed: decompress it first" },
+		{ "BZh9", 4, "bzip2-compressed: decompress it first" },
+		{ "PK\3\4", 4, "a zip archive: unpack it first" },
+		{ "snoop\0\0\0\0\0\0\2", 12, "a snoop capture: convert it to pcap first" },
+		{ "btsnoop\0", 8, "a btsnoop capture: convert it to pcap first" },
+		{ "RTSS", 4, "a Network Monitor capture: convert it to pcap first" },
+		{ "hello, world, this is not a capture", 35, "not a pcap or pcapng file" },
 	};
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -298,7 +294,7 @@ START_TEST(other_formats_are_refused_by_name)
 		image_put_zeros(&f, 64);
 		all = read_image(&f);
 		ck_assert_int_eq(all->open_result, -ENOTSUP);
-		ck_assert_msg(strstr(all->error, others[i].word) != NULL, "%s", all->error);
+		ck_assert_str_eq(all->error, others[i].error);
 		image_free(&f);
 	}
 }
@@ -403,6 +399,22 @@ START_TEST(packets_that_cross_the_end_of_the_window_are_whole)
 }
 END_TEST
 
+/* At fault are magic, version and link type of the file, and the captured length of each record. */
+START_TEST(no_text_shows_a_value_of_the_file)
+{
+	struct image f = { .big_endian = forms[_i].big_endian };
+
+	image_put_pcap_header(&f, forms[_i].magic, 1);
+	for (unsigned int n = 0; n < 3; n++) {
+		image_put_record(&f, 1500000000, n, 60, 60);
+		image_put_zeros(&f, forms[_i].extra);
+		image_put_packet(&f, n, 60);
+	}
+	ck_assert_uint_eq(read_with_addresses_everywhere(&f), 3 + 3);
+	image_free(&f);
+}
+END_TEST
+
 START_TEST(random_bit_flips_never_crash_the_reader)
 {
 	struct image f = { 0 };
@@ -425,7 +437,7 @@ int main(void)
 	tcase_set_timeout(pcap, 120);
 	tcase_add_loop_test(pcap, every_magic_and_byte_order_gives_the_same_packets, 0, FORMS);
 	tcase_add_loop_test(pcap, a_file_cut_anywhere_gives_exactly_its_whole_packets, 0, FORMS);
-	tcase_add_test(pcap, a_cut_is_described_by_offset_and_lengths);
+	tcase_add_test(pcap, a_cut_is_described_by_offset_and_the_bytes_that_are_there);
 	tcase_add_loop_test(pcap, lengths_of_old_versions_are_read_in_either_order, 0,
 			    (int)(sizeof(old_versions) / sizeof(old_versions[0])));
 	tcase_add_test(pcap, lengths_of_version_2_4_are_kept_even_where_captured_exceeds_original);
@@ -435,6 +447,7 @@ int main(void)
 	tcase_add_test(pcap, a_length_near_two_to_the_32_is_damage);
 	tcase_add_test(pcap, times_are_seconds_and_fraction_added_up_whatever_they_are);
 	tcase_add_test(pcap, packets_that_cross_the_end_of_the_window_are_whole);
+	tcase_add_loop_test(pcap, no_text_shows_a_value_of_the_file, 0, FORMS);
 	tcase_add_loop_test(pcap, random_bit_flips_never_crash_the_reader, 0, FORMS);
 	suite_add_tcase(suite, pcap);
 	tcase_add_test(open, other_formats_are_refused_by_name);

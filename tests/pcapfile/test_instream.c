@@ -147,7 +147,7 @@ START_TEST(a_tear_is_described_by_offset_lengths_and_place_in_the_file)
 	image_put_gzip(&gz, f.bytes + 24, f.length - 24, 0, false);
 	ck_assert_uint_eq(read_image_cut(&gz, cut)->packets, 1);
 	ck_assert_str_eq(read_image_cut(&gz, cut)->error,
-			 "offset 130: packet of 90 bytes cut after 7: "
+			 "offset 130: packet cut after 7 bytes: "
 			 "gzip stream cut at byte 191 of the file");
 	ck_assert_uint_eq(cut, 191);
 	image_free(&f);
