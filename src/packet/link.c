@@ -163,14 +163,20 @@ static inline bool is_plain_ethernet(const struct packet *p, uint8_t *ret_family
 	       (type[0] == IPV6_HIGH && type[1] == IPV6_LOW);
 }
 
-enum link_result link_decode(const struct packet *p, struct link *ret_link)
+static inline struct link_walk begin(const struct packet *p)
 {
 	static const uint8_t nothing[1]; /* a packet without bytes may have no place either */
-	struct link_walk w = {
+
+	return (struct link_walk){
 	    .data = p->data != NULL ? p->data : nothing,
 	    .caplen = p->caplen,
 	    .end = p->origlen > p->caplen ? p->origlen : p->caplen,
 	};
+}
+
+enum link_result link_decode(const struct packet *p, struct link *ret_link)
+{
+	struct link_walk w = begin(p);
 	enum link_result result;
 
 	if (is_plain_ethernet(p, &w.link.family)) {
@@ -188,4 +194,17 @@ enum link_result link_decode(const struct packet *p, struct link *ret_link)
 	for (unsigned int i = 0; i < LINK_MAX_VLANS; i++)
 		ret_link->vlan[i] = w.link.vlan[i];
 	return LINK_IP;
+}
+
+unsigned int link_spans(const struct packet *p, struct link_span *spans)
+{
+	struct link_walk_notes notes = {.spans = spans};
+	struct link_walk w = begin(p);
+
+	w.notes = &notes;
+	if (is_plain_ethernet(p, &w.link.family))
+		link_walk_note_pair(&w, 0, LINK_SPAN_MAC);
+	else if (link_walk_type(&w, p->linktype) != LINK_IP)
+		return 0;
+	return notes.count;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Link layers: given a link type and a frame, find where IP begins. Knows every link type that
- * flowkeep reads, the tags (VLAN, QinQ, MPLS, PPPoE) between them, and nothing above IP.
+ * Link layers: given a link type and a frame, find where IP begins, and where hardware addresses
+ * stand before it. Knows every link type that flowkeep reads, the tags (VLAN, QinQ, MPLS, PPPoE)
+ * between them, and nothing above IP.
  */
 #ifndef PACKET_LINK_H
 #define PACKET_LINK_H
@@ -51,5 +52,35 @@ int link_known(uint32_t linktype);
  * Source:   https://www.tcpdump.org/linktypes.html and the standards named in link.c.
  */
 enum link_result link_decode(const struct packet *p, struct link *ret_link);
+
+enum link_span_kind {
+	LINK_SPAN_MAC,	    /* 6 bytes; the group bit is 0x01 of the first */
+	LINK_SPAN_MAC_MSB,  /* 6 bytes in the bit order of Token Ring and FDDI: the group bit is 0x80
+			     * of the first, which in a Token Ring source says that a route follows */
+	LINK_SPAN_MAC_BARE, /* as LINK_SPAN_MAC, in a pseudo-wire: the bits 0xf3 of the first byte are
+			     * all that tells it from a control word */
+	LINK_SPAN_OTHER	    /* an address in another form, a value made from addresses, or bytes of a
+			     * form that we do not know */
+};
+
+struct link_span {
+	uint32_t off, len; /* bytes of the frame, all of them before its IP header */
+	enum link_span_kind kind;
+};
+
+/* What a frame can have at most: link_walk.h counts. */
+#define LINK_MAX_SPANS 64
+
+/*
+ * link_spans - where a frame holds, before its IP header, what may tell hosts apart.
+ *
+ * Takes:    *p, borrowed for the call; spans, room for LINK_MAX_SPANS.
+ * Returns:  how many were written; they do not overlap. 0 for frames for which link_decode does
+ *           not answer LINK_IP. Numbers of circuits and tags (VLAN, MPLS, DLCI, VPI and VCI, PPPoE
+ *           session), routes, interfaces, users and processes are not addresses.
+ * Threads:  any; pure. Never reads beyond p->caplen.
+ * Source:   as link_decode.
+ */
+unsigned int link_spans(const struct packet *p, struct link_span *spans);
 
 #endif

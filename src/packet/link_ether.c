@@ -70,6 +70,9 @@ static enum link_result vntag(struct link_walk *w)
 /* IEEE 802.1ah: service id (4 bytes), then the customer's whole MAC header */
 static enum link_result backbone(struct link_walk *w)
 {
+	if (!link_walk_has(w, 4 + HEADER))
+		return link_walk_short(w, 4 + HEADER);
+	link_walk_note_pair(w, 4, LINK_SPAN_MAC);
 	return tag(w, 4 + HEADER);
 }
 
@@ -94,7 +97,10 @@ static enum link_result fabricpath(struct link_walk *w)
 	return link_ether_frame(w);
 }
 
-/* RFC 6325 section 3: TRILL; five bits count its options in words, then the inner frame */
+/*
+ * RFC 6325 section 3: TRILL; flags and options' length (five bits, in words), the nicknames of two
+ * bridges (2 each), which are their addresses, options, then the inner frame
+ */
 static enum link_result trill(struct link_walk *w)
 {
 	uint32_t size;
@@ -104,23 +110,33 @@ static enum link_result trill(struct link_walk *w)
 	size = 6 + 4u * (link_walk_be16(w, 0) >> 6 & 0x1f);
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	link_walk_note(w, 2, size - 2, LINK_SPAN_OTHER);
 	w->off += size;
 	return link_ether_frame(w);
 }
 
-/* IEEE 802.1AE 9.3. Where only integrity is protected the payload is in the clear. */
+/*
+ * IEEE 802.1AE 9.3: flags, short length, packet number (4), and maybe the channel: an address and a
+ * port (2). Where only integrity is protected the payload is in the clear.
+ */
 static enum link_result macsec(struct link_walk *w)
 {
 	enum { VERSION = 0x80, HAS_SCI = 0x20, ENCRYPTED = 0x08, CHANGED = 0x04 };
+	uint32_t size;
 
 	if (!link_walk_has(w, 1))
 		return link_walk_short(w, 1);
 	if (w->data[w->off] & (VERSION | ENCRYPTED | CHANGED))
 		return LINK_NOT_IP;
-	return tag(w, w->data[w->off] & HAS_SCI ? 16 : 8);
+	size = w->data[w->off] & HAS_SCI ? 16 : 8;
+	if (!link_walk_has(w, size))
+		return link_walk_short(w, size);
+	if (size == 16)
+		link_walk_note(w, 6, 6, LINK_SPAN_MAC);
+	return tag(w, size);
 }
 
-/* RFC 8300 section 2.2: network service header */
+/* RFC 8300 section 2.2: network service header. Contexts may tell anything, even subscribers. */
 static enum link_result nsh(struct link_walk *w)
 {
 	uint32_t size;
@@ -134,6 +150,7 @@ static enum link_result nsh(struct link_walk *w)
 		return LINK_MALFORMED;
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	link_walk_note(w, 8, size - 8, LINK_SPAN_OTHER);
 	w->off += size;
 	switch (next) {
 	case 1:
@@ -205,15 +222,18 @@ static bool is_isl(const uint8_t *address)
 	       address[2] == 0x0c && address[3] == 0x00 && address[4] == 0x00;
 }
 
+/* That address is the same for all; the source follows, and its vendor once more. */
 static enum link_result isl(struct link_walk *w)
 {
 	if (!link_walk_has(w, 26))
 		return link_walk_short(w, 26);
+	link_walk_note(w, 6, 6, LINK_SPAN_MAC);
+	link_walk_note(w, 17, 3, LINK_SPAN_OTHER);
 	w->off += 26;
 	return link_walk_nest(w) ? link_ether_frame(w) : LINK_MALFORMED;
 }
 
-enum link_result link_ether_frame(struct link_walk *w)
+static enum link_result frame(struct link_walk *w, enum link_span_kind kind)
 {
 	uint16_t type;
 
@@ -222,8 +242,14 @@ enum link_result link_ether_frame(struct link_walk *w)
 	type = link_walk_be16(w, ADDRESSES);
 	if (type <= LENGTH_MAX && is_isl(w->data + w->off))
 		return isl(w);
+	link_walk_note_pair(w, 0, kind);
 	w->off += HEADER;
 	return type_or_length(w, type);
+}
+
+enum link_result link_ether_frame(struct link_walk *w)
+{
+	return frame(w, LINK_SPAN_MAC);
 }
 
 enum link_result link_ether_snap(struct link_walk *w, uint32_t pad)
@@ -304,7 +330,9 @@ static enum link_result pseudowire(struct link_walk *w)
 	bare = !carries(link_walk_be16(w, 4 + ADDRESSES)) &&
 	       carries(link_walk_be16(w, ADDRESSES)) && are_vendors(w->data + w->off);
 	w->off += bare ? 0 : 4;
-	return link_walk_nest(w) ? link_ether_frame(w) : LINK_MALFORMED;
+	if (!link_walk_nest(w))
+		return LINK_MALFORMED;
+	return frame(w, bare ? LINK_SPAN_MAC_BARE : LINK_SPAN_MAC);
 }
 
 /* RFC 3032 section 2.1: label (20 bits), class (3), bottom of stack (1), time to live (8) */
@@ -380,6 +408,7 @@ static enum link_result switch_tag(struct link_walk *w, uint32_t size)
 {
 	if (!link_walk_has(w, ADDRESSES))
 		return link_walk_short(w, ADDRESSES);
+	link_walk_note_pair(w, 0, LINK_SPAN_MAC);
 	w->off += ADDRESSES;
 	return tag(w, size + 2);
 }

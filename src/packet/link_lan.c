@@ -3,7 +3,7 @@
 #include "packet/link_ether.h"
 #include "packet/link_lan.h"
 
-/* RFC 1188: frame control, two addresses, LLC */
+/* RFC 1188: frame control, two addresses, LLC. Most systems give the addresses as on the wire. */
 enum link_result link_lan_fddi(struct link_walk *w)
 {
 	enum { FORMAT = 0xf0, ASYNC_LLC = 0x50 };
@@ -12,6 +12,7 @@ enum link_result link_lan_fddi(struct link_walk *w)
 	if (!link_walk_has(w, 13))
 		return link_walk_short(w, 13);
 	control = w->data[w->off];
+	link_walk_note_pair(w, 1, LINK_SPAN_MAC_MSB);
 	w->off += 13;
 	return (control & FORMAT) == ASYNC_LLC ? link_ether_llc(w) : LINK_NOT_IP;
 }
@@ -37,6 +38,7 @@ enum link_result link_lan_token_ring(struct link_walk *w)
 		if (!link_walk_has(w, size))
 			return link_walk_short(w, size);
 	}
+	link_walk_note_pair(w, 2, LINK_SPAN_MAC_MSB);
 	w->off += size;
 	return link_ether_llc(w);
 }
@@ -72,11 +74,13 @@ static enum link_result arcnet(struct link_walk *w)
 	return link_walk_ip(w, id == IPV4 ? 4 : 6);
 }
 
-static enum link_result arcnet_after(struct link_walk *w, uint32_t addresses)
+/* Addresses of one byte each come first. */
+static enum link_result arcnet_after(struct link_walk *w, uint32_t size)
 {
-	if (!link_walk_has(w, addresses))
-		return link_walk_short(w, addresses);
-	w->off += addresses;
+	if (!link_walk_has(w, size))
+		return link_walk_short(w, size);
+	link_walk_note(w, 0, 2, LINK_SPAN_OTHER);
+	w->off += size;
 	return arcnet(w);
 }
 
@@ -96,11 +100,12 @@ enum link_result link_lan_fibre_channel(struct link_walk *w)
 {
 	if (!link_walk_has(w, 16))
 		return link_walk_short(w, 16);
+	link_walk_note(w, 0, 16, LINK_SPAN_OTHER);
 	w->off += 16;
 	return link_ether_llc(w);
 }
 
-/* An EtherType, and then `after` bytes */
+/* Addresses up to `at`, an EtherType, and then `after` bytes */
 static enum link_result typed(struct link_walk *w, uint32_t at, uint32_t after)
 {
 	uint16_t type;
@@ -108,11 +113,15 @@ static enum link_result typed(struct link_walk *w, uint32_t at, uint32_t after)
 	if (!link_walk_has(w, at + 2 + after))
 		return link_walk_short(w, at + 2 + after);
 	type = link_walk_be16(w, at);
+	link_walk_note(w, 0, at, LINK_SPAN_OTHER);
 	w->off += at + 2 + after;
 	return link_ether_type(w, type);
 }
 
-/* Two hardware addresses, then the header of RFC 4391 section 6: EtherType, reserved (2) */
+/*
+ * Two hardware addresses or a global route header, then the header of RFC 4391 section 6:
+ * EtherType, reserved (2)
+ */
 enum link_result link_lan_infiniband(struct link_walk *w)
 {
 	return typed(w, 40, 2);

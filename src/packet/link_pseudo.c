@@ -90,9 +90,14 @@ enum link_result link_pseudo_enc(struct link_walk *w)
 	return by_family(w, family);
 }
 
-/* OpenBSD packet filter: length without its padding to four bytes, family */
+/*
+ * OpenBSD packet filter: length without its padding to four bytes, family, 62 bytes of interface,
+ * rule, user and process. FreeBSD may add 8 about the rule; OpenBSD adds 36: addresses and ports as
+ * they were before translation.
+ */
 enum link_result link_pseudo_pflog(struct link_walk *w)
 {
+	enum { COMMON = 64, FREEBSD = 72 };
 	uint32_t size;
 	uint8_t family;
 
@@ -104,6 +109,8 @@ enum link_result link_pseudo_pflog(struct link_walk *w)
 		return LINK_MALFORMED;
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	if (size > FREEBSD)
+		link_walk_note(w, COMMON, size - COMMON, LINK_SPAN_OTHER);
 	w->off += size;
 	return by_family(w, family);
 }
@@ -120,6 +127,20 @@ static enum link_result sll(struct link_walk *w, uint16_t hardware, uint16_t pro
 	return hardware == ARPHRD_RADIOTAP ? link_wifi_radiotap(w) : link_ether_llc(w);
 }
 
+/*
+ * The sender's address in a field of 8 bytes, as packet(7) tells it. Tunnels have IP addresses; the
+ * kernel does not clear what an address leaves free.
+ */
+static void note_cooked(struct link_walk *w, uint32_t at, uint32_t length)
+{
+	if (length == 6) {
+		link_walk_note(w, at, 6, LINK_SPAN_MAC);
+		link_walk_note(w, at + 6, 2, LINK_SPAN_OTHER);
+	} else {
+		link_walk_note(w, at, 8, LINK_SPAN_OTHER);
+	}
+}
+
 enum link_result link_pseudo_sll(struct link_walk *w)
 {
 	uint16_t hardware, protocol;
@@ -128,6 +149,7 @@ enum link_result link_pseudo_sll(struct link_walk *w)
 		return link_walk_short(w, 16);
 	hardware = link_walk_be16(w, 2);
 	protocol = link_walk_be16(w, 14);
+	note_cooked(w, 6, link_walk_be16(w, 4));
 	w->off += 16;
 	return sll(w, hardware, protocol);
 }
@@ -140,6 +162,7 @@ enum link_result link_pseudo_sll2(struct link_walk *w)
 		return link_walk_short(w, 20);
 	protocol = link_walk_be16(w, 0);
 	hardware = link_walk_be16(w, 8);
+	note_cooked(w, 12, w->data[w->off + 11]);
 	w->off += 20;
 	return sll(w, hardware, protocol);
 }
@@ -156,15 +179,43 @@ enum link_result link_pseudo_ipnet(struct link_walk *w)
 	return by_family(w, family);
 }
 
+/* Attributes of linux/netfilter/nfnetlink_log.h */
+enum { NFLOG_HWADDR = 8, NFLOG_PAYLOAD = 9 };
+
+/* Attributes without addresses: marks, times, interfaces, users, numbers, a rule's text, VLAN */
+static bool is_harmless(uint32_t type)
+{
+	return (type >= 1 && type <= 7) || (type >= 10 && type <= 15) || type == 17 || type == 19 ||
+	       type == 20;
+}
+
+/*
+ * The others: the sender's address (its length, 2 bytes of padding, 8 bytes of room), the link
+ * header, the connection as tracked, and whatever kernels will think of. There is one of each; more
+ * than LINK_MAX_TAGS are not followed (false).
+ */
+static bool note_attribute(struct link_walk *w, uint32_t type, uint32_t length)
+{
+	if (is_harmless(type))
+		return true;
+	if (!link_walk_nest(w))
+		return false;
+	if (type == NFLOG_HWADDR && length == 16)
+		note_cooked(w, 8, link_walk_be16(w, 4));
+	else
+		link_walk_note(w, 4, length - 4, LINK_SPAN_OTHER);
+	return true;
+}
+
 /*
  * Linux netfilter log: family, version, resource (2), then attributes of length and type in host
  * order, padded to four bytes; one is the packet. Types are small: that gives the order away.
  */
 enum link_result link_pseudo_nflog(struct link_walk *w)
 {
-	enum { AF_UNSPECIFIED = 0, PAYLOAD = 9 };
+	enum { AF_UNSPECIFIED = 0 };
 	uint8_t family;
-	uint32_t length, type;
+	uint32_t length, type, padded;
 	bool big;
 
 	if (!link_walk_has(w, 4))
@@ -179,17 +230,45 @@ enum link_result link_pseudo_nflog(struct link_walk *w)
 		type = big ? link_walk_be16(w, 2) : link_walk_le16(w, 2);
 		if (length < 4)
 			return LINK_MALFORMED;
-		if (type == PAYLOAD) {
+		if (type == NFLOG_PAYLOAD) {
 			link_walk_bound(w, length);
 			w->off += 4;
 			return family == AF_UNSPECIFIED ? link_walk_ip(w, 0) : by_family(w, family);
 		}
-		length = (length + 3) / 4 * 4;
-		if (!link_walk_has(w, length))
-			return link_walk_short(w, length);
-		w->off += length;
+		padded = (length + 3) / 4 * 4;
+		if (!link_walk_has(w, padded))
+			return link_walk_short(w, padded);
+		if (!note_attribute(w, type, length))
+			return LINK_MALFORMED;
+		w->off += padded;
 	}
 	return LINK_NOT_IP;
+}
+
+/*
+ * Fields of per-packet information: type (2), length (2), bytes. What is not about a radio or an
+ * Ethernet port may be a place on earth (30002 and on), a user, or anything: from the first of
+ * those on, all is.
+ */
+static void note_ppi_fields(struct link_walk *w, uint32_t size)
+{
+	enum { ALIGNED = 0x01 };
+	static const uint8_t harmless[] = {2, 3, 4, 5, 8, 9};
+	uint32_t at = 8, type;
+	size_t i;
+
+	while (at + 4 <= size) {
+		type = link_walk_le16(w, at);
+		for (i = 0; i < sizeof harmless && type != harmless[i]; i++)
+			;
+		if (i == sizeof harmless) {
+			link_walk_note(w, at + 4, size - at - 4, LINK_SPAN_OTHER);
+			return;
+		}
+		at += 4u + link_walk_le16(w, at + 2);
+		if (w->data[w->off + 1] & ALIGNED)
+			at = (at + 3) / 4 * 4;
+	}
 }
 
 /* Per-packet information: version, flags, length (2), link type (4), fields */
@@ -205,14 +284,19 @@ enum link_result link_pseudo_ppi(struct link_walk *w)
 		return LINK_MALFORMED;
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	if (w->notes != NULL)
+		note_ppi_fields(w, size);
 	w->off += size;
 	return link_walk_nest(w) ? link_walk_type(w, linktype) : LINK_MALFORMED;
 }
 
-/* Darwin: length, record type, link type (4 each), then more about interface and process */
+/*
+ * Darwin: length, record type, link type (4 each), then more about interface and process; what may
+ * come behind the 156 bytes of today is not known.
+ */
 enum link_result link_pseudo_pktap(struct link_walk *w)
 {
-	enum { IS_PACKET = 1 };
+	enum { IS_PACKET = 1, KNOWN = 156 };
 	uint32_t size, record, linktype;
 
 	if (!link_walk_has(w, 12))
@@ -224,16 +308,31 @@ enum link_result link_pseudo_pktap(struct link_walk *w)
 		return LINK_MALFORMED;
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	if (size > KNOWN)
+		link_walk_note(w, KNOWN, size - KNOWN, LINK_SPAN_OTHER);
 	w->off += size;
 	if (record != IS_PACKET)
 		return LINK_NOT_IP;
 	return link_walk_nest(w) ? link_walk_type(w, linktype) : LINK_MALFORMED;
 }
 
+/* What Endace's cards add about the class or the circuit of a packet is harmless; other headers may
+ * hold a hash of its addresses, a host, or an interception. False beyond LINK_MAX_TAGS of those. */
+static bool note_erf_extension(struct link_walk *w)
+{
+	enum { TYPE = 0x7f, CLASSIFICATION = 3, RAW_LINK = 5, CHANNELISED = 12 };
+	uint8_t type = w->data[w->off] & TYPE;
+
+	if (type == CLASSIFICATION || type == RAW_LINK || type == CHANNELISED)
+		return true;
+	link_walk_note(w, 1, 7, LINK_SPAN_OTHER);
+	return link_walk_nest(w);
+}
+
 /* Endace: time (8), type, flags, lengths and losses (6); more headers while the top bit is set */
 enum link_result link_pseudo_erf(struct link_walk *w)
 {
-	enum { MORE = 0x80, IPV4 = 22, IPV6 = 23 };
+	enum { MORE = 0x80, IPV4 = 22, IPV6 = 23, DSM_ETHERNET = 16, HASH_ETHERNET = 20 };
 	static const uint8_t ethernet[] = {2, 11, 16, 20}; /* plain, and with colour, DSM, hash */
 	uint8_t type, more;
 
@@ -242,11 +341,15 @@ enum link_result link_pseudo_erf(struct link_walk *w)
 	type = w->data[w->off + 8];
 	more = type & MORE;
 	type &= 0x7f;
+	if (type == DSM_ETHERNET || type == HASH_ETHERNET) /* bits of a hash of the addresses */
+		link_walk_note(w, 12, 2, LINK_SPAN_OTHER);
 	w->off += 16;
 	while (more) {
 		if (!link_walk_has(w, 8))
 			return link_walk_short(w, 8);
 		more = w->data[w->off] & MORE;
+		if (!note_erf_extension(w))
+			return LINK_MALFORMED;
 		w->off += 8;
 	}
 	if (type == IPV4 || type == IPV6)

@@ -220,11 +220,15 @@ enum link_result link_serial_sunatm(struct link_walk *w)
 	return link_ether_frame(w);
 }
 
-/* Direction, kind, and 14 bytes of compressed header; the packet itself is not compressed. */
+/*
+ * Direction, kind, and 14 bytes of the header as it came: compressed, or those of IP itself, to
+ * the third of the source address. The packet that follows is not compressed.
+ */
 enum link_result link_serial_slip(struct link_walk *w)
 {
 	if (!link_walk_has(w, 16))
 		return link_walk_short(w, 16);
+	link_walk_note(w, 2, 14, LINK_SPAN_OTHER);
 	w->off += 16;
 	return link_walk_ip(w, 0);
 }

@@ -8,11 +8,19 @@
 #ifndef PACKET_LINK_WALK_H
 #define PACKET_LINK_WALK_H
 
+#include <assert.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "packet/link.h"
 #include "packet/packet.h"
+
+/* Addresses that were met, for link_spans */
+struct link_walk_notes {
+	struct link_span *spans; /* borrowed: LINK_MAX_SPANS of them */
+	unsigned int count;
+};
 
 struct link_walk {
 	const uint8_t *data;	/* borrowed: the frame */
@@ -22,6 +30,7 @@ struct link_walk {
 	uint32_t off;		/* the header being read; never beyond caplen nor beyond end */
 	unsigned int nested;	/* headers that sent us on to another header */
 	struct link link;	/* what was found */
+	struct link_walk_notes *notes; /* NULL: nobody asks where addresses stand */
 };
 
 /* One layer: reads the header at off, and whatever follows it. */
@@ -58,6 +67,29 @@ static inline void link_walk_bound(struct link_walk *w, uint32_t n)
 static inline bool link_walk_nest(struct link_walk *w)
 {
 	return ++w->nested <= LINK_MAX_TAGS;
+}
+
+/*
+ * Notes n bytes at `at` behind w->off, which are there. LINK_MAX_SPANS always suffices, whatever
+ * the frame: at most 9 are noted before the first link_walk_nest (PPI and such not counted: cooked
+ * capture 2, radiotap 1, 802.11 with an aggregate 6), and at most 3 between one and the next (NSH
+ * or TRILL 1, the frame in it 2).
+ */
+static inline void link_walk_note(
+    struct link_walk *w, uint32_t at, uint32_t n, enum link_span_kind kind)
+{
+	if (w->notes == NULL || n == 0)
+		return;
+	assert(w->notes->count < LINK_MAX_SPANS);
+	w->notes->spans[w->notes->count++] =
+	    (struct link_span){.off = w->off + at, .len = n, .kind = kind};
+}
+
+/* Notes two addresses of 6 bytes, one after the other. */
+static inline void link_walk_note_pair(struct link_walk *w, uint32_t at, enum link_span_kind kind)
+{
+	link_walk_note(w, at, 6, kind);
+	link_walk_note(w, at + 6, 6, kind);
 }
 
 /* IP begins at w->off; family is 4 or 6 as the header before it says, 0 if it does not say. */

@@ -29,6 +29,7 @@ static enum link_result amsdu(struct link_walk *w)
 	if (!link_walk_has(w, 14))
 		return link_walk_short(w, 14);
 	length = link_walk_be16(w, 12);
+	link_walk_note_pair(w, 0, LINK_SPAN_MAC);
 	w->off += 14;
 	link_walk_bound(w, length);
 	return link_ether_llc(w);
@@ -53,8 +54,19 @@ static enum link_result mesh(struct link_walk *w)
 	size = 6 + 6u * w->data[w->off];
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	for (uint32_t at = 6; at < size; at += 6)
+		link_walk_note(w, at, 6, LINK_SPAN_MAC);
 	w->off += size;
 	return link_ether_llc(w);
+}
+
+/* Receiver, transmitter, a third and a fourth, whatever they mean in this direction (9.3.2.1.2) */
+static void note_addresses(struct link_walk *w)
+{
+	link_walk_note_pair(w, 4, LINK_SPAN_MAC);
+	link_walk_note(w, 16, 6, LINK_SPAN_MAC);
+	if ((w->data[w->off + 1] & FC1_BOTH_DS) == FC1_BOTH_DS)
+		link_walk_note(w, 24, 6, LINK_SPAN_MAC);
 }
 
 /* A frame whose header is padded to a multiple of `align` bytes */
@@ -79,6 +91,7 @@ static enum link_result frame(struct link_walk *w, uint32_t align)
 		return link_walk_short(w, size);
 	if (fc[22] & 0x0f) /* fragment number */
 		return LINK_NOT_IP;
+	note_addresses(w);
 	w->off += size;
 	if ((fc[0] & FC_QOS) == 0)
 		return link_ether_llc(w);
@@ -92,20 +105,50 @@ enum link_result link_wifi_80211(struct link_walk *w)
 	return frame(w, 1);
 }
 
-/* Does the radiotap header of `size` bytes say that the 802.11 header is padded to four bytes? */
-static bool is_padded(const uint8_t *header, uint32_t size)
+/* The first byte of "present" bits in a radiotap header: its first two fields */
+enum { RADIOTAP_TSFT = 0x01, RADIOTAP_FLAGS = 0x02 };
+
+/* Where the flags of a radiotap header are, or would be; maybe behind its end */
+static uint32_t radiotap_flags_at(const uint8_t *header, uint32_t size)
 {
-	enum { TSFT = 0x01, FLAGS = 0x02, DATA_PAD = 0x20 };
 	uint32_t at = 4;
 
-	if ((header[4] & FLAGS) == 0)
-		return false;
 	while (at + 4 <= size && header[at + 3] & 0x80) /* another word of "present" bits */
 		at += 4;
 	at += 4;
-	if (header[4] & TSFT)
-		at = (at + 7) / 8 * 8 + 8;
+	return header[4] & RADIOTAP_TSFT ? (at + 7) / 8 * 8 + 8 : at;
+}
+
+/* Does the radiotap header of `size` bytes say that the 802.11 header is padded to four bytes? */
+static bool is_padded(const uint8_t *header, uint32_t size)
+{
+	enum { DATA_PAD = 0x20 };
+	uint32_t at;
+
+	if ((header[4] & RADIOTAP_FLAGS) == 0)
+		return false;
+	at = radiotap_flags_at(header, size);
 	return at < size && (header[at] & DATA_PAD) != 0;
+}
+
+/*
+ * No field of radiotap is an address. But where a vendor's own fields (bit 30), or fields that name
+ * their types themselves (bit 28), may be among them, none is sure but the flags.
+ */
+static void note_radiotap(struct link_walk *w, uint32_t size)
+{
+	enum { UNKNOWN = 0x50, MORE = 0x80 };
+	const uint8_t *header = w->data + w->off;
+	uint8_t present = 0;
+	uint32_t at = 4;
+
+	do {
+		present |= header[at + 3];
+		at += 4;
+	} while (header[at - 1] & MORE && at + 4 <= size);
+	at = radiotap_flags_at(header, size) + (header[4] & RADIOTAP_FLAGS ? 1 : 0);
+	if (present & UNKNOWN && at < size)
+		link_walk_note(w, at, size - at, LINK_SPAN_OTHER);
 }
 
 enum link_result link_wifi_radiotap(struct link_walk *w)
@@ -121,12 +164,16 @@ enum link_result link_wifi_radiotap(struct link_walk *w)
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
 	padded = is_padded(w->data + w->off, size);
+	if (w->notes != NULL)
+		note_radiotap(w, size);
 	w->off += size;
 	return frame(w, padded ? 4 : 1);
 }
 
+/* Since version 2 the receiver's address is in it; what a later one may add is not known. */
 enum link_result link_wifi_avs(struct link_walk *w)
 {
+	enum { RECEIVER = 72, KNOWN = 80 };
 	uint32_t size;
 
 	if (!link_walk_has(w, 8))
@@ -136,6 +183,10 @@ enum link_result link_wifi_avs(struct link_walk *w)
 		return LINK_MALFORMED;
 	if (!link_walk_has(w, size))
 		return link_walk_short(w, size);
+	if (size >= KNOWN) {
+		link_walk_note(w, RECEIVER, 6, LINK_SPAN_MAC);
+		link_walk_note(w, KNOWN, size - KNOWN, LINK_SPAN_OTHER);
+	}
 	w->off += size;
 	return frame(w, 1);
 }
