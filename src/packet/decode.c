@@ -81,7 +81,9 @@ static enum decode_result tcp(const struct bounds *b, struct decoded *d)
 	const uint8_t *l4 = b->data + d->l4_off;
 	uint32_t size = 0;
 
-	if (likely(has(b, d->l4_off, TCP_FLAGS_END))) {
+	/* A segment that is too short for a header holds none; a first fragment may be. */
+	if (likely(has(b, d->l4_off, TCP_FLAGS_END) &&
+		   (d->end_off - d->l4_off >= TCP_SIZE || d->first_fragment))) {
 		d->has_tcp = true;
 		d->seq = be32(l4 + 4);
 		d->ack = be32(l4 + 8);
@@ -366,6 +368,7 @@ enum decode_result decode_packet(const struct packet *p, struct decoded *ret_dec
 		return DECODE_MALFORMED;
 	memset(ret_decoded, 0, sizeof *ret_decoded);
 	ret_decoded->net_off = link.net_off;
+	ret_decoded->frame_end = link.end_off;
 	ret_decoded->vlan[0] = link.vlan[0];
 	ret_decoded->vlan[1] = link.vlan[1];
 	if (likely(version == 4))

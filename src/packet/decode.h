@@ -44,7 +44,8 @@ struct decoded {
 	uint8_t family;			/* 4 or 6, after folding of IPv4-mapped addresses */
 	uint8_t proto;			/* IANA number of what follows IP and its extensions */
 	uint8_t tcp_flags;		/* 0 unless has_tcp */
-	bool has_tcp;			/* seq, ack and tcp_flags were captured */
+	bool has_tcp;			/* seq, ack and tcp_flags were captured, and are there: the
+					 * segment is as long as a header, or a first fragment */
 	bool first_fragment;		/* more fragments of this datagram follow; frag_id is set */
 	uint8_t frag_proto;		/* of fragments: the protocol that all of a datagram name, which
 					 * may be one that leads on to proto */
@@ -52,11 +53,13 @@ struct decoded {
 	uint32_t seq, ack;		/* TCP, host order */
 	uint16_t vlan[2];		/* outermost first, 0 for none */
 	uint32_t net_off;		/* the IP header */
-	uint32_t l4_off;		/* the transport header */
+	uint32_t l4_off;		/* the transport header; 0 for DECODE_FRAGMENT */
 	uint32_t payload_off;		/* the transport payload: after the header where there are
 					 * ports, else l4_off; at most end_off */
 	uint32_t end_off;		/* where the IP packet ends (before padding), by its own length;
 					 * may lie beyond caplen */
+	uint32_t frame_end;		/* where the link layer's payload ends: what lies behind is
+					 * padding, whatever IP says; may lie beyond caplen */
 };
 
 /*
@@ -64,7 +67,7 @@ struct decoded {
  *
  * Takes:    *p, borrowed for the call.
  * Returns:  a decode_result. ret_decoded is whole for DECODE_OK, has src, dst, family, proto,
- *           vlan, frag_id, frag_proto, net_off and end_off for DECODE_FRAGMENT, and is undefined
+ *           vlan, frag_id, frag_proto, net_off, end_off and frame_end for DECODE_FRAGMENT, and is undefined
  *           otherwise.
  * Threads:  any; pure. Never reads beyond p->caplen.
  * Source:   RFC 791, RFC 8200, RFC 2675, RFC 4302, RFC 9293, RFC 768, RFC 9260, RFC 792, RFC 4443.

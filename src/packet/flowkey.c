@@ -6,16 +6,22 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+enum side flowkey_sender(
+    const uint8_t src[16], const uint8_t dst[16], uint16_t sport, uint16_t dport)
+{
+	/* Unused address bytes are zero on both sides, so 16 bytes order IPv4 addresses too. */
+	int order = memcmp(src, dst, 16);
+
+	if (order == 0)
+		order = (int)sport - (int)dport;
+	return order <= 0 ? SIDE_LOW : SIDE_HIGH;
+}
+
 enum side flowkey_make(
     const struct decoded *d, uint32_t linktype, enum vlan_key vlan_key, struct flowkey *ret_key)
 {
-	/* Unused address bytes are zero on both sides, so 16 bytes order IPv4 addresses too. */
-	int order = memcmp(d->src, d->dst, sizeof(d->src));
-	enum side sender;
+	enum side sender = flowkey_sender(d->src, d->dst, d->sport, d->dport);
 
-	if (order == 0)
-		order = (int)d->sport - (int)d->dport;
-	sender = order <= 0 ? SIDE_LOW : SIDE_HIGH;
 	memcpy(ret_key->addr[sender], d->src, sizeof(d->src));
 	memcpy(ret_key->addr[!sender], d->dst, sizeof(d->dst));
 	ret_key->port[sender] = d->sport;

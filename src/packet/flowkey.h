@@ -41,7 +41,14 @@ enum side flowkey_make(
     const struct decoded *d, uint32_t linktype, enum vlan_key vlan_key, struct flowkey *ret_key);
 
 /*
- * flowkey_fragment_sender - the side that sent a fragment without ports (DECODE_FRAGMENT) of a flow.
+ * flowkey_sender - the same from the words alone; of a fragment without ports, both ports are 0.
+ */
+enum side flowkey_sender(
+    const uint8_t src[16], const uint8_t dst[16], uint16_t sport, uint16_t dport);
+
+/*
+ * flowkey_fragment_sender - the side that sent a fragment without ports (DECODE_FRAGMENT) of a
+ * flow.
  *
  * Both ends on one address cannot be told apart: SIDE_LOW.
  */
@@ -53,6 +60,13 @@ uint64_t flowkey_hash(const struct hash_key *seed, const struct flowkey *k);
 static inline bool flowkey_equal(const struct flowkey *a, const struct flowkey *b)
 {
 	return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+/* flowkey_ends_equal - are both ends the same address and port? */
+static inline bool flowkey_ends_equal(const struct flowkey *k)
+{
+	return k->port[SIDE_LOW] == k->port[SIDE_HIGH] &&
+	       memcmp(k->addr[SIDE_LOW], k->addr[SIDE_HIGH], sizeof(k->addr[0])) == 0;
 }
 
 /* flowkey_addr_bytes - 4 or 16. */

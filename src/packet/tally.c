@@ -36,8 +36,7 @@ void tally_roles_add(struct tally_roles *r, const struct decoded *d, enum side s
 enum side tally_client(const struct tally_roles *r, const struct flowkey *k)
 {
 	/* Connected to itself: there is one sender, and flowkey_make calls it the low side. */
-	if (k->port[SIDE_LOW] == k->port[SIDE_HIGH] &&
-	    memcmp(k->addr[SIDE_LOW], k->addr[SIDE_HIGH], sizeof(k->addr[SIDE_LOW])) == 0)
+	if (flowkey_ends_equal(k))
 		return SIDE_LOW;
 	if (r->syn_from != 0)
 		return (enum side)(r->syn_from - 1);

@@ -147,6 +147,26 @@ START_TEST(padding_is_never_taken_for_ports)
 	ck_assert_uint_eq(d.sport, 40000);
 	ck_assert(!d.has_tcp);
 	ck_assert_uint_eq(d.payload_off, 24);
+	ipframe_set16(&f, 2, 39);
+	ck_assert_int_eq(ipframe_decode(&f, RAW, &d), DECODE_OK);
+	ck_assert(!d.has_tcp);
+	ck_assert_uint_eq(d.payload_off, 39);
+	ipframe_set16(&f, 2, 40);
+	ck_assert_int_eq(ipframe_decode(&f, RAW, &d), DECODE_OK);
+	ck_assert(d.has_tcp);
+	ck_assert_uint_eq(d.payload_off, 40);
+}
+END_TEST
+
+START_TEST(a_first_fragment_may_hold_the_beginning_of_a_tcp_header)
+{
+	enum { MORE = 0x2000 };
+	struct frame f = {.size = 0};
+	struct decoded d;
+
+	ipframe_put_ipv4(&f, DECODE_TCP);
+	ipframe_put_tcp(&f);
+	ipframe_set16(&f, 6, MORE);
 	ipframe_set16(&f, 2, 33);
 	ck_assert_int_eq(ipframe_decode(&f, RAW, &d), DECODE_OK);
 	ck_assert(!d.has_tcp);
@@ -500,6 +520,7 @@ static Suite *decode_suite(void)
 	tcase_add_test(t, an_ip_packet_longer_than_its_frame_still_has_its_ports);
 	tcase_add_test(t, an_ipv4_header_that_lies_is_malformed);
 	tcase_add_test(t, padding_is_never_taken_for_ports);
+	tcase_add_test(t, a_first_fragment_may_hold_the_beginning_of_a_tcp_header);
 	tcase_add_test(t, a_tcp_data_offset_that_lies_costs_no_packet);
 	tcase_add_loop_test(t, a_packet_cut_by_the_capture_is_truncated_until_its_ports_are_there,
 	    0, COUNT(builders));
