@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/runpolicy.h"
 #include "archive/salvage.h"
 #include "base/clk.h"
 #include "base/fileio.h"
@@ -30,6 +31,7 @@ struct adopting {
 	struct store *store;
 	struct salvager *salvager;
 	struct salvage found; /* of the present file */
+	struct record run;    /* policy and snap length of the run that staged it */
 	char error[RESCAN_ERROR_SIZE];
 };
 
@@ -156,7 +158,8 @@ static void make_record(const struct adopting *x, const struct staged *f, struct
 	    .client = tally_client(&s->sums.roles, &s->sums.key),
 	    .end_reason = END_CRASH,
 	    .uuid_source = UUID_GENERATED,
-	    .snaplen = PACKET_MAX_CAPLEN,
+	    .policy = x->run.policy,
+	    .snaplen = x->run.snaplen,
 	    .day = clk_day(s->sums.tally.first_ns)};
 	if (x->config->vlan_key == VLAN_KEY_YES)
 		memcpy(r->key.vlan, s->vlan, sizeof(r->key.vlan));
@@ -403,19 +406,57 @@ static void count(struct adopt_totals *t, enum adopt_result what, const struct r
 	}
 }
 
+/*
+ * What becomes of the files is told by the note before them, in the order of names. A note goes
+ * once none of its files are left. One that cannot be read is as none: what it said is unknown.
+ */
+struct note {
+	uint64_t serial;
+	uint64_t left; /* files that stay where they are */
+	bool there;
+};
+
+static void end_note(struct adopting *x, struct note *n)
+{
+	if (n->there && n->left == 0)
+		runpolicy_remove(x->archive, n->serial);
+	*n = (struct note){0};
+	x->run = (struct record){.snaplen = PACKET_MAX_CAPLEN};
+}
+
+static bool take_note(struct adopting *x, const char *name, struct note *n)
+{
+	uint64_t serial;
+
+	if (!runpolicy_name_valid(name, &serial))
+		return false;
+	end_note(x, n);
+	n->serial = serial;
+	n->there = true;
+	(void)runpolicy_read(x->archive, serial, &x->run);
+	return true;
+}
+
 static void adopt_all(struct adopting *x, const struct names *n, struct adopt_totals *t)
 {
 	const struct adopt_config *c = x->config;
+	struct note note = {0};
 
+	end_note(x, &note);
 	for (size_t i = 0; i < n->count; i++) {
 		struct record r;
-		enum adopt_result what = adopt_one(x, n->name[i], &r);
+		enum adopt_result what;
 
+		if (take_note(x, n->name[i], &note))
+			continue;
+		what = adopt_one(x, n->name[i], &r);
+		note.left += what == ADOPT_DAMAGED || what == ADOPT_FAILED;
 		count(t, what, &r);
 		if (c->fn != NULL)
 			c->fn(n->name[i], what, what == ADOPT_PUBLISHED ? &r : NULL, x->error,
 			    c->arg);
 	}
+	end_note(x, &note);
 }
 
 int adopt_staged(

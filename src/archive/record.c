@@ -94,6 +94,24 @@ static void put_string(struct out *o, const char *name, const char *text)
 	put(o, "\"");
 }
 
+static const char *const exempt_names[] = {"none", "low", "high", "both"};
+
+static void put_policy(struct out *o, const struct record *r)
+{
+	char text[POLICY_TEXT_SIZE];
+
+	if (r->snaplen != PACKET_MAX_CAPLEN)
+		put(o, ",\"snaplen\":%" PRIu32, r->snaplen);
+	if (r->policy.payload != PAYLOAD_FULL)
+		put(o, ",\"payload\":\"%s\"", policy_payload_text(&r->policy, text));
+	if (r->policy.addresses != ADDRESSES_KEPT)
+		put(o, ",\"anonymize\":\"%s\"", policy_addresses_text(&r->policy, text));
+	if (r->policy.macs)
+		put(o, ",\"anonymize_mac\":true");
+	if (r->exempt != 0)
+		put(o, ",\"exempt\":\"%s\"", exempt_names[r->exempt & 3]);
+}
+
 /*
  * Can the packets of the file tell who the client is? Of a first part that is whole they can: it
  * begins as the flow began. A later part begins in the middle, and the packet that told may be one
@@ -125,9 +143,18 @@ size_t record_format(const struct record *r, char *buf)
 	put_count(&o, "lost_packets", r->lost_pkts);
 	put_count(&o, "cut_duration", r->cut_duration_pkts);
 	put_count(&o, "cut_bytes", r->cut_bytes_pkts);
-	if (r->snaplen != PACKET_MAX_CAPLEN)
-		put(&o, ",\"snaplen\":%" PRIu32, r->snaplen);
+	put_policy(&o, r);
 	put_string(&o, "interface", r->interface);
+	put(&o, "}\n");
+	return o.len;
+}
+
+size_t record_format_policy(const struct record *r, char *buf)
+{
+	struct out o = {buf, 0};
+
+	put(&o, "{\"v\":%d", RECORD_VERSION);
+	put_policy(&o, r);
 	put(&o, "}\n");
 	return o.len;
 }
@@ -207,10 +234,33 @@ static int get_vlan_key(const json_t *obj, struct record *r)
 	return 0;
 }
 
+static int get_policy(const json_t *obj, struct record *r)
+{
+	const char *payload = json_string_value(json_object_get(obj, "payload"));
+	const char *addresses = json_string_value(json_object_get(obj, "anonymize"));
+	uint64_t snaplen = PACKET_MAX_CAPLEN;
+
+	r->policy = (struct policy){.macs = json_is_true(json_object_get(obj, "anonymize_mac"))};
+	if (get_count(obj, "snaplen", &snaplen) != 0 || snaplen > PACKET_MAX_CAPLEN ||
+	    (payload != NULL && policy_parse_payload(payload, &r->policy) != 0) ||
+	    (addresses != NULL && policy_parse_addresses(addresses, &r->policy) != 0))
+		return -EBADMSG;
+	r->snaplen = (uint32_t)snaplen;
+	return 0;
+}
+
+static int get_exempt(const json_t *obj, struct record *r)
+{
+	const char *exempt = json_string_value(json_object_get(obj, "exempt"));
+	int ends = exempt != NULL ? word_index(exempt_names, 4, exempt) : 0;
+
+	r->exempt = (uint8_t)ends;
+	return ends < 0 ? -EBADMSG : 0;
+}
+
 static int get_counts(const json_t *obj, struct record *r)
 {
 	struct tally *t = &r->tally;
-	uint64_t snaplen = PACKET_MAX_CAPLEN;
 	int rv = 0;
 
 	rv |= get_count(obj, "packets", &t->pkts[SIDE_LOW]);
@@ -222,26 +272,48 @@ static int get_counts(const json_t *obj, struct record *r)
 	rv |= get_count(obj, "lost_packets", &r->lost_pkts);
 	rv |= get_count(obj, "cut_duration", &r->cut_duration_pkts);
 	rv |= get_count(obj, "cut_bytes", &r->cut_bytes_pkts);
-	rv |= get_count(obj, "snaplen", &snaplen);
 	rv |= get_vlan_key(obj, r);
-	r->snaplen = (uint32_t)snaplen;
-	return rv != 0 || snaplen > PACKET_MAX_CAPLEN ? -EBADMSG : 0;
+	return rv != 0 ? -EBADMSG : 0;
+}
+
+/* Is this an object of a version that we know? Returns: 0; -EBADMSG; -ENOTSUP a later one. */
+static int check_version(const json_t *obj)
+{
+	json_int_t version = json_integer_value(json_object_get(obj, "v"));
+
+	if (!json_is_object(obj) || version < RECORD_VERSION)
+		return -EBADMSG;
+	return version > RECORD_VERSION ? -ENOTSUP : 0;
+}
+
+int record_parse_policy(const char *text, size_t len, struct record *r)
+{
+	json_t *obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	struct record found = *r;
+	int rv = check_version(obj);
+
+	if (rv == 0)
+		rv = get_policy(obj, &found);
+	json_decref(obj);
+	if (rv == 0)
+		*r = found;
+	return rv;
 }
 
 int record_parse(const char *text, size_t len, struct record *ret_record, int *ret_has_client)
 {
 	json_t *obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	json_int_t version = json_integer_value(json_object_get(obj, "v"));
 	struct record r = {0};
-	int rv = -EBADMSG;
+	int rv = check_version(obj);
 
-	if (json_is_object(obj) && version == RECORD_VERSION) {
+	if (rv == 0)
 		rv = get_words(obj, &r, ret_has_client);
-		if (rv == 0)
-			rv = get_counts(obj, &r);
-	} else if (json_is_object(obj) && version > RECORD_VERSION) {
-		rv = -ENOTSUP;
-	}
+	if (rv == 0)
+		rv = get_policy(obj, &r);
+	if (rv == 0)
+		rv = get_exempt(obj, &r);
+	if (rv == 0)
+		rv = get_counts(obj, &r);
 	json_decref(obj);
 	if (rv == 0)
 		*ret_record = r;

@@ -13,6 +13,7 @@
 #include "archive/layout.h"
 #include "packet/flowkey.h"
 #include "packet/packet.h"
+#include "packet/policy.h"
 #include "packet/tally.h"
 
 #define RECORD_VERSION        1
@@ -43,6 +44,8 @@ struct record {
 	char uuid[LAYOUT_UUID_SIZE];
 	char interface[RECORD_INTERFACE_SIZE]; /* of the flow's first packet; "" unknown */
 	uint32_t part;
+	struct policy policy;       /* what the packets went through */
+	uint8_t exempt;             /* ends whose address stayed as it was: bit per side */
 	uint32_t snaplen;           /* the limit that was applied; PACKET_MAX_CAPLEN: none */
 	uint64_t lost_pkts;         /* packets of this part that we dropped */
 	uint64_t cut_duration_pkts; /* packets skipped by --max-duration */
@@ -66,6 +69,15 @@ int record_uuid_source(const char *name, enum uuid_source *ret_source);
  * Returns:  its length.
  */
 size_t record_format(const struct record *r, char *buf);
+
+/*
+ * record_format_policy - the policy and the snap length of r alone, as an object of its own.
+ * record_parse_policy - the inverse: sets those fields of *r, and no other.
+ *
+ * Returns:  as record_format and record_parse.
+ */
+size_t record_format_policy(const struct record *r, char *buf);
+int record_parse_policy(const char *text, size_t len, struct record *r);
 
 /*
  * record_parse - read what record_format wrote.

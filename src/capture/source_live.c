@@ -60,11 +60,14 @@ struct source_live {
 	/* owned by the demux thread while it runs */
 	struct port *ports;
 	struct local *local;
+	struct local *exempt; /* NULL: none is */
 	struct netwatch *netwatch;
 	struct eventclient *events;
 	int64_t check_ns;   /* when to check next */
 	unsigned lists;     /* since the last check */
 	bool links_changed; /* since they were listed last */
+	bool stale;         /* addresses have changed, and could not be read */
+	bool blind;         /* changes are not told any more: addresses are read all the time */
 	uint64_t unread;
 	int64_t stop_mono_ns; /* when the stop was noticed; 0: it was not */
 
@@ -256,6 +259,22 @@ static void check_ports(struct source_live *s)
 	netlist_free(l);
 }
 
+/*
+ * Both sets, though one fails, and again until both succeed: an address that was ours may be a
+ * client's by now, and must not stay exempt.
+ */
+static void refresh_addresses(struct source_live *s)
+{
+	bool failed = local_refresh(s->local) != 0;
+
+	if (s->exempt != NULL && local_refresh(s->exempt) != 0)
+		failed = true;
+	if (failed && !s->stale)
+		log_warning("capture", "cannot read this host's addresses; continuing with those "
+				       "known before");
+	s->stale = failed;
+}
+
 /* Once a second: counts, and what may have been missed. */
 static void check(struct source_live *s, int64_t now_ns)
 {
@@ -265,6 +284,8 @@ static void check(struct source_live *s, int64_t now_ns)
 		s->check_ns = now_ns + CHECK_NS;
 		missing |= s->links_changed;
 		s->lists = 0;
+		if (s->stale || s->blind)
+			refresh_addresses(s);
 		for (unsigned i = 0; i < s->config.count; i++) {
 			take_counts(&s->ports[i]);
 			missing |= s->ports[i].netif == NULL;
@@ -285,12 +306,12 @@ static void take_changes(struct source_live *s)
 		log_error("capture", "cannot follow links and addresses: %s; continuing",
 		    strerror(-changes));
 		(void)epoll_ctl(s->epoll_fd, EPOLL_CTL_DEL, netwatch_fd(s->netwatch), NULL);
+		s->blind = true;
 		return;
 	}
 	s->links_changed |= (changes & NETWATCH_LINKS) != 0;
-	if ((changes & NETWATCH_ADDRESSES) && local_refresh(s->local) != 0)
-		log_warning("capture", "cannot read this host's addresses; continuing with those "
-				       "known before");
+	if (changes & NETWATCH_ADDRESSES)
+		refresh_addresses(s);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -324,6 +345,9 @@ static int open_local(struct source_live *s)
 {
 	int rv = local_new(s->config.local, &s->local);
 
+	if (rv == 0 && s->config.exempt != NULL)
+		rv = local_new(
+		    s->config.exempt, &s->exempt); /* legal: the options have seen to it */
 	if (rv == -EINVAL)
 		log_error("options",
 		    "--local: '%s' is not a legal value; legal: auto, none, or "
@@ -381,6 +405,13 @@ bool source_live_wanted(const struct decoded *d, void *arg)
 	const struct source_live *s = arg;
 
 	return local_has(s->local, d->family, d->dst) || local_has(s->local, d->family, d->src);
+}
+
+bool source_live_exempt(uint8_t family, const uint8_t addr[16], void *arg)
+{
+	const struct source_live *s = arg;
+
+	return local_has(s->exempt, family, addr);
 }
 
 bool source_live_filters(const struct source_live *s)
@@ -572,6 +603,7 @@ void source_live_free(struct source_live *s)
 	eventclient_free(s->events);
 	netwatch_free(s->netwatch);
 	local_free(s->local);
+	local_free(s->exempt);
 	fileio_close(s->epoll_fd);
 	fileio_close(s->wake_fd);
 	free(s->ports);

@@ -31,6 +31,7 @@ struct source_live_config {
 	bool reopen;        /* interfaces that come back */
 	const char *filter; /* NULL: none; outlives the source */
 	const char *local;  /* as local_new takes it */
+	const char *exempt; /* the same, of addresses that are not anonymized; NULL: none */
 };
 
 /* What a reader of the statistics may want of one interface. Written by the demux thread. */
@@ -57,6 +58,9 @@ bool source_live_wanted(const struct decoded *d, void *arg);
 
 /* source_live_filters - does --local leave anything out? Else source_live_wanted is not needed. */
 bool source_live_filters(const struct source_live *s);
+
+/* source_live_exempt - an anonymizer_exempt_fn; arg is the source. */
+bool source_live_exempt(uint8_t family, const uint8_t addr[16], void *arg);
 
 /*
  * source_live_attach - where the packets go, and where events come from.

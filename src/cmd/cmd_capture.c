@@ -38,6 +38,7 @@
 #include "cmd/commands.h"
 #include "cmd/metrics.h"
 #include "cmd/pipeline.h"
+#include "cmd/privacy.h"
 #include "cmd/privileges.h"
 #include "cmd/progress.h"
 #include "cmd/report.h"
@@ -59,6 +60,7 @@ struct capture {
 	struct netlist *netlist; /* holds the default interfaces' names; NULL: not needed */
 	char *filter;            /* NULL: none */
 	struct privileges_user user;
+	struct privacy privacy;
 	bool given; /* --check: the archive would be made for the user */
 	struct pipeline pipeline;
 	struct source_live *source;
@@ -212,7 +214,8 @@ static int open_source(struct capture *c)
 	    .promiscuous = o->promiscuous,
 	    .reopen = !o->no_reopen,
 	    .filter = c->filter,
-	    .local = o->local};
+	    .local = o->local,
+	    .exempt = o->anonymize_exempt};
 	char text[PARSE_TEXT_SIZE];
 
 	if (config.ring_bytes * config.count > RINGS_MAX_BYTES) {
@@ -285,8 +288,13 @@ static int start_pipeline(struct capture *c)
 	    .mode = KEEPER_DROP,
 	    .at_finish = END_STOP,
 	    .wanted = source_live_filters(c->source) ? source_live_wanted : NULL,
-	    .wanted_arg = c->source};
+	    .wanted_arg = c->source,
+	    .key = c->privacy.key,
+	    .exempt = c->options->anonymize_exempt != NULL ? source_live_exempt : NULL,
+	    .exempt_arg = c->source};
 	int rv = pipeline_start(&config, &c->pipeline);
+
+	privacy_wipe(&c->privacy);
 
 	if (rv != 0)
 		return rv;
@@ -573,6 +581,9 @@ static int capture(struct capture *c)
 
 	if (check_words(c) != 0)
 		return EXIT_USAGE;
+	rv = privacy_prepare(o, o->check ? KEYFILE_LEAVE : KEYFILE_MAKE, &c->privacy);
+	if (rv != 0)
+		return rv == -EINVAL ? EXIT_USAGE : EXIT_NOTHING;
 	if (choose_interfaces(c) != 0 || open_descriptors(c) != 0)
 		return EXIT_NOTHING;
 	rv = open_source(c);
@@ -600,6 +611,7 @@ int cmd_capture(const struct options *o)
 		return list_interfaces();
 	(void)sem_init(&c.stopping, 0, 0); /* cannot fail with these */
 	status = capture(&c);
+	privacy_wipe(&c.privacy);
 	pipeline_free(&c.pipeline);
 	source_live_free(c.source);
 	netlist_free(c.netlist);

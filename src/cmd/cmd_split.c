@@ -19,9 +19,11 @@
 #include "base/fileio.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "capture/local.h"
 #include "capture/source_file.h"
 #include "cmd/commands.h"
 #include "cmd/pipeline.h"
+#include "cmd/privacy.h"
 #include "cmd/progress.h"
 #include "cmd/report.h"
 
@@ -39,6 +41,8 @@ struct split {
 	const struct options *options;
 	struct pipeline pipeline;
 	struct filter *filter;
+	struct privacy privacy;
+	struct local *exempt; /* NULL: no address is */
 	struct source_file *source;
 	int done_fd; /* eventfd, written when the demux thread is through */
 	int signal_fd;
@@ -213,11 +217,32 @@ static int run(struct split *s)
 	return report(s);
 }
 
+static bool is_exempt(uint8_t family, const uint8_t addr[16], void *arg)
+{
+	return local_has(arg, family, addr);
+}
+
+/* What the policy needs. Returns: 0; -errno, after saying what failed. */
+static int prepare_policy(struct split *s, struct pipeline_config *config)
+{
+	const char *exempt = s->options->anonymize_exempt;
+	int rv = privacy_prepare(s->options, KEYFILE_MAKE, &s->privacy);
+
+	if (rv != 0 || exempt == NULL)
+		return rv;
+	rv = local_new(exempt, &s->exempt);
+	if (rv != 0)
+		log_error("start", "cannot read the addresses of this host: %s", strerror(-rv));
+	config->exempt = is_exempt;
+	config->exempt_arg = s->exempt;
+	return rv;
+}
+
 static int split(struct split *s)
 {
 	const struct options *o = s->options;
-	const struct pipeline_config config = {
-	    .options = o, .mode = KEEPER_WAIT, .at_finish = END_EOF};
+	struct pipeline_config config = {
+	    .options = o, .mode = KEEPER_WAIT, .at_finish = END_EOF, .key = s->privacy.key};
 	char error[FILTER_ERROR_SIZE];
 	int status = EXIT_NOTHING, rv = 0;
 
@@ -228,6 +253,9 @@ static int split(struct split *s)
 	}
 	if (!any_readable(o))
 		return EXIT_NOTHING;
+	rv = prepare_policy(s, &config);
+	if (rv != 0)
+		return rv == -EINVAL ? EXIT_USAGE : EXIT_NOTHING;
 	rv = open_descriptors(s);
 	if (rv != 0)
 		log_error("start", "cannot start: %s", strerror(-rv));
@@ -256,6 +284,8 @@ int cmd_split(const struct options *o)
 		return EXIT_USAGE;
 	}
 	status = split(&s);
+	privacy_wipe(&s.privacy);
+	local_free(s.exempt);
 	filter_free(s.filter);
 	return status;
 }

@@ -19,6 +19,7 @@
 #include "cmd/commands.h"
 #include "packet/decode.h"
 #include "packet/packet.h"
+#include "packet/prefixset.h"
 #include "save/saver.h"
 
 /* Bits of commands, as main.c gives them. */
@@ -133,11 +134,32 @@ static int set_protocols(struct options *o, const char *value)
 	return 0;
 }
 
-/* Whole packets, as far as the snap length allows: there is no other way yet. */
 static int set_payload(struct options *o, const char *value)
 {
-	(void)o;
-	return strcmp(value, "full") == 0 ? 0 : -EINVAL;
+	return policy_parse_payload(value, &o->policy);
+}
+
+static int set_anonymize(struct options *o, const char *value)
+{
+	return policy_parse_addresses(value, &o->policy);
+}
+
+static int set_exempt(struct options *o, const char *value)
+{
+	struct prefixset *set = NULL;
+	int rv;
+
+	if (strcmp(value, "local") == 0) {
+		o->anonymize_exempt = "auto";
+		return 0;
+	}
+	rv = prefixset_new(&set);
+	if (rv == 0)
+		rv = prefixset_add_list(set, value);
+	prefixset_free(set);
+	if (rv == 0)
+		o->anonymize_exempt = value;
+	return rv;
 }
 
 static int set_uuid_missing(struct options *o, const char *value)
@@ -192,8 +214,21 @@ static const struct option_def defs[] = {
     {"protocols", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_protocols,
 	"tcp, udp, icmp, sctp joined by commas, or all", "LIST",
 	"protocols to archive: tcp,udp,icmp,sctp or all (default tcp)"},
-    {"payload", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_payload, "full", "WHAT",
-	"how much of the transport payload is kept: full (default full)"},
+    {"payload", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_payload,
+	"full, headers, zero, or 0 to 262144 bytes", "WHAT",
+	"transport payload that is kept: full, headers (none), zero (as zeros) or BYTES\n"
+	"                             (default full)"},
+    {"anonymize", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_anonymize,
+	"none, cryptopan, netblock, or netblock:V4,V6 (0 to 32 and 0 to 128 bits that stay)", "HOW",
+	"what becomes of addresses: none (they stay), netblock[:V4,V6] or cryptopan\n"
+	"                             (default none; netblock is netblock:24,48)"},
+    {"anonymize-exempt", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_exempt,
+	"addresses and prefixes joined by commas, or local", "WHICH",
+	"addresses that stay: CIDR,... or local (this host's)"},
+    {"anonymize-key", 0, INPUT, KIND_TEXT, FIELD(anonymize_key), 0, 0, NULL, NULL, "FILE",
+	"the secret of cryptopan and --anonymize-mac; made if it is missing"},
+    {"anonymize-mac", 0, INPUT, KIND_FLAG, FIELD(policy.macs), 0, 0, NULL, NULL, NULL,
+	"replace hardware addresses too"},
     {"idle-timeout", 0, INPUT, KIND_DURATION, FIELD(idle_timeout_ns), 1000000, YEARS_10_NS, NULL,
 	NULL, "TIME", "one tick: a flow ends after two without a packet (default 30s)"},
     {"linger", 0, INPUT, KIND_DURATION, FIELD(linger_ns), 1000000, YEARS_10_NS, NULL, NULL, "TIME",

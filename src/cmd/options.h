@@ -31,6 +31,9 @@ struct options {
 	/* split, capture */
 	const char *filter; /* NULL: none */
 	uint64_t snaplen;   /* 1..PACKET_MAX_CAPLEN */
+	struct policy policy;
+	const char *anonymize_exempt; /* as local_new takes it; NULL: no address is */
+	const char *anonymize_key;    /* NULL: none */
 	bool protocols[256];
 	int64_t idle_timeout_ns;
 	int64_t linger_ns;

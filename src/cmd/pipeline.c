@@ -9,6 +9,7 @@
 
 #include "archive/adopt.h"
 #include "archive/rescan.h"
+#include "archive/runpolicy.h"
 #include "base/log.h"
 #include "base/thread.h"
 #include "save/uuidgen.h"
@@ -88,6 +89,13 @@ static int adopt(const struct options *o, struct archive *a)
 	return rv;
 }
 
+static int note_policy(const struct options *o, struct pipeline *p)
+{
+	const struct record r = {.policy = o->policy, .snaplen = (uint32_t)o->snaplen};
+
+	return runpolicy_begin(p->archive, &r, &p->note);
+}
+
 static int open_archive(const struct pipeline_config *config, struct pipeline *p)
 {
 	const struct options *o = config->options;
@@ -106,6 +114,8 @@ static int open_archive(const struct pipeline_config *config, struct pipeline *p
 		rv = adopt(o, p->archive);
 	if (rv == 0)
 		rv = mend_days(p->archive);
+	if (rv == 0)
+		rv = note_policy(o, p);
 	if (rv != 0)
 		log_error("archive", "cannot mend '%s': %s", o->dir, strerror(-rv));
 	return rv;
@@ -140,6 +150,16 @@ static int start_savers(const struct pipeline_config *config, struct pipeline *p
 	return savers_start(&c, &p->savers);
 }
 
+static int make_scrub(const struct pipeline_config *config, struct pipeline *p)
+{
+	const struct anonymizer_config c = {.policy = config->options->policy,
+	    .key = config->key,
+	    .exempt = config->exempt,
+	    .exempt_arg = config->exempt_arg};
+
+	return policy_is_none(&c.policy) ? 0 : scrub_new(&c, &p->scrub);
+}
+
 static int make_demux(const struct pipeline_config *config, struct pipeline *p)
 {
 	const struct options *o = config->options;
@@ -169,6 +189,7 @@ static int make_demux(const struct pipeline_config *config, struct pipeline *p)
 		    .slab = p->slab,
 		    .savers = p->savers,
 		    .ledger = &p->ledger,
+		    .scrub = p->scrub,
 		},
 	};
 
@@ -194,6 +215,8 @@ int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pi
 	if (rv == 0)
 		rv = start_savers(config, p);
 	if (rv == 0)
+		rv = make_scrub(config, p);
+	if (rv == 0)
 		rv = make_demux(config, p);
 	if (rv != 0) {
 		log_error("start", "cannot start: %s", strerror(-rv));
@@ -208,6 +231,9 @@ void pipeline_stop(struct pipeline *p)
 	savers_stop(p->savers);
 	catalog_stop(p->catalog, &p->indexed);
 	slab_free(p->slab);
+	if (p->note != 0)
+		runpolicy_end(p->archive, p->note);
+	p->note = 0;
 	archive_close(p->archive);
 	p->savers = NULL;
 	p->catalog = NULL;
@@ -222,5 +248,7 @@ void pipeline_stop(struct pipeline *p)
 void pipeline_free(struct pipeline *p)
 {
 	demux_free(p->demux);
+	scrub_free(p->scrub);
 	p->demux = NULL;
+	p->scrub = NULL;
 }

@@ -20,7 +20,9 @@ struct pipeline {
 	struct slab *slab;
 	struct catalog *catalog;
 	struct savers *savers;
+	struct scrub *scrub; /* NULL: packets are kept as they come */
 	struct demux *demux;
+	uint64_t note;                 /* of our policy, in .staging */
 	struct catalog_result indexed; /* true once stopped */
 };
 
@@ -30,6 +32,9 @@ struct pipeline_config {
 	enum end_reason at_finish; /* of flows that are alive at the end */
 	demux_wanted_fn *wanted;   /* NULL: every packet */
 	void *wanted_arg;
+	const uint8_t *key;           /* for the policy; read by pipeline_start alone */
+	anonymizer_exempt_fn *exempt; /* NULL: no address is */
+	void *exempt_arg;
 };
 
 /*

@@ -151,11 +151,36 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 	return false;
 }
 
+/* What of a packet may be kept, and which end of the flow as archived has sent it. */
+static enum side scrub(
+    struct demux *d, const struct flow *f, const struct arrival *a, struct scrubbed *s)
+{
+	const struct decoded *dec = a->decoded;
+	struct decoded named;
+	unsigned exempt = (f->exempt >> a->sender & 1 ? SCRUB_SRC_EXEMPT : 0) |
+			  (f->exempt >> !a->sender & 1 ? SCRUB_DST_EXEMPT : 0);
+
+	if (dec->l4_off == 0) { /* a later fragment: its flow knows the ports */
+		named = *dec;
+		named.sport = f->key.port[a->sender];
+		named.dport = f->key.port[!a->sender];
+		dec = &named;
+	}
+	scrub_packet(d->config.keeper.scrub, a->packet, dec, exempt, s);
+	return flowkey_sender(s->src, s->dst, a->decoded->sport, a->decoded->dport);
+}
+
 static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 {
 	const struct packet *p = a->packet;
+	enum side sender = a->sender;
+	struct scrubbed scrubbed;
 	int rv;
 
+	if (d->config.keeper.scrub != NULL) {
+		sender = scrub(d, f, a, &scrubbed);
+		p = &scrubbed.packet;
+	}
 	if (is_cut(d, f, p))
 		return;
 	if (a->follows && flow_pkts(f) == 0) {
@@ -170,7 +195,7 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 		drop(d, rv);
 		return;
 	}
-	tally_add(&f->tally, p, p->caplen, a->decoded, a->sender);
+	tally_add(&f->tally, p, p->caplen, a->decoded, sender);
 	f->archived_bytes += p->caplen;
 }
 
@@ -213,8 +238,10 @@ static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_
 	f->serial = d->next_serial++;
 	f->origin_ns = a->packet->ts_ns;
 	f->origin_seq = dec->has_tcp ? dec->seq : 0;
-	f->interface = (uint16_t)a->packet->interface;
+	f->interface = a->packet->interface & 0x3fff; /* below DEMUX_INTERFACES_MAX */
 	f->older = older;
+	if (d->config.keeper.scrub != NULL)
+		f->exempt = scrub_exempt(d->config.keeper.scrub, k) & 3;
 	naming_begin(d, f, is_syn(dec), dec->seq, a->sender);
 	ledger_add(&d->ledger->flows, 1);
 	return f;

@@ -179,6 +179,22 @@ static void charge(struct keeper *k, const struct flow *f, struct batch *b, uint
 	atomic_fetch_add_explicit(b->charge, bytes, memory_order_relaxed);
 }
 
+/* Who f is, as its archived packets tell it: nobody beyond the demux sees more. */
+static void identify(struct keeper *k, const struct flow *f, struct record *r)
+{
+	enum side low = SIDE_LOW;
+
+	r->key = f->key;
+	if (k->config.scrub != NULL) {
+		low = scrub_key(k->config.scrub, &f->key, f->exempt, &r->key);
+		r->policy = *scrub_policy(k->config.scrub);
+	}
+	for (int side = SIDE_LOW; side <= SIDE_HIGH; side++)
+		if (f->exempt & 1 << side)
+			r->exempt |= (uint8_t)(1 << (side ^ (int)low));
+	r->client = flowkey_ends_equal(&r->key) ? SIDE_LOW : tally_client(&f->roles, &f->key) ^ low;
+}
+
 static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 {
 	uint64_t bytes = chain_bytes(f->head);
@@ -190,7 +206,7 @@ static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 	b->serial = f->serial;
 	b->origin_ns = f->origin_ns;
 	b->origin_seq = f->origin_seq;
-	b->record.key = f->key;
+	identify(k, f, &b->record);
 	b->record.tally = f->tally;
 	b->record.part = f->part;
 	name_batch(k, f, b);
@@ -247,7 +263,6 @@ int keeper_close(struct keeper *k, struct flow *f, enum end_reason reason, const
 
 	assert(flow_pkts(f) > 0);
 	b.record.end_reason = reason;
-	b.record.client = tally_client(&f->roles, &f->key);
 	b.record.snaplen = k->config.snaplen;
 	b.record.lost_pkts = f->lost_pkts;
 	b.record.cut_duration_pkts = f->cut_duration_pkts;

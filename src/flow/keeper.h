@@ -18,6 +18,7 @@
 
 #include "flow/binding.h"
 #include "flow/flow.h"
+#include "packet/scrub.h"
 #include "save/saver.h"
 
 struct keeper;
@@ -35,6 +36,7 @@ struct keeper_config {
 	struct savers *savers;
 	struct ledger *ledger;
 	struct bindings *bindings; /* where names come from; NULL: no events */
+	struct scrub *scrub; /* what packets and keys go through; NULL: they stay as they are */
 };
 
 /* keeper_new - Returns: 0; -ENOMEM. */

@@ -13,13 +13,15 @@ PATH=$work/bin:$PATH
 flowkeep split -q -d archive tests/data/demo.pcap
 uuid=$(flowkeep find -d archive --format uuid --limit 1)
 
+joined() { sed -e ':a' -e '/\\$/N; s/\\\n//; ta'; }
+
 examples() {
-	# README: indented lines that begin with a program's name. Manual: literal text under EXAMPLES,
-	# lines that end with a backslash joined.
-	grep -hE '^    (flowkeep|gzip|tshark) ' "$root/README"
-	for page in "$root"/man/*.[15]; do
+	# README: indented lines that begin with a program's name. Manual: literal text under EXAMPLES.
+	# Lines that end with a backslash are joined.
+	joined <"$root/README" | grep -hE '^    (flowkeep|gzip|tshark) '
+	for page in "$root"/man/*.[157]; do
 		sed -n '/^\.Sh EXAMPLES/,$p' "$page" | sed -n '/^\.Bd/,/^\.Ed/p' | grep -v '^\.[BE]d'
-	done | sed 's/\\e$/\\/' | sed -e ':a' -e '/\\$/N; s/\\\n//; ta'
+	done | sed 's/\\e$/\\/' | joined
 }
 
 example() {

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See runpolicy.h. */
+#include "archive/runpolicy.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fileio.h"
+
+#define SEQ_DIGITS 16u
+#define SUFFIX     "~policy" /* '~' stands in no UUID: no staged file is called so */
+#define NAME_SIZE  (SEQ_DIGITS + sizeof(SUFFIX))
+
+static const char *note_name(uint64_t serial, char *buf)
+{
+	(void)snprintf(buf, NAME_SIZE, "%016" PRIx64 SUFFIX, serial);
+	return buf;
+}
+
+int runpolicy_begin(struct archive *a, const struct record *r, uint64_t *ret_serial)
+{
+	uint64_t serial = archive_serial(a);
+	char name[NAME_SIZE], json[RECORD_JSON_MAX];
+	size_t len = record_format_policy(r, json);
+	int fd, rv;
+
+	/* A half-written one tells nothing; but then nothing was staged after it either. */
+	fd = openat(archive_staging(a), note_name(serial, name),
+	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, ARCHIVE_FILE_MODE);
+	if (fd < 0)
+		return -errno;
+	rv = fileio_write(fd, json, len);
+	fileio_close(fd);
+	if (rv == 0)
+		*ret_serial = serial;
+	return rv;
+}
+
+/* Is a staged file of this run, or of a later one, still there? */
+static bool any_left(struct archive *a, uint64_t serial)
+{
+	int fd = openat(archive_staging(a), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
+	bool left = d == NULL;
+	struct dirent *e;
+
+	if (d == NULL) {
+		fileio_close(fd);
+		return true;
+	}
+	while (!left && (e = readdir(d)) != NULL)
+		left = e->d_name[0] != '.' && strchr(e->d_name, '~') == NULL &&
+		       strtoull(e->d_name, NULL, 16) > serial;
+	(void)closedir(d); /* only read from */
+	return left;
+}
+
+void runpolicy_remove(struct archive *a, uint64_t serial)
+{
+	char name[NAME_SIZE];
+
+	/* One that stays tells nothing wrong of anything. */
+	(void)unlinkat(archive_staging(a), note_name(serial, name), 0);
+}
+
+void runpolicy_end(struct archive *a, uint64_t serial)
+{
+	if (!any_left(a, serial))
+		runpolicy_remove(a, serial);
+}
+
+bool runpolicy_name_valid(const char *name, uint64_t *ret_serial)
+{
+	if (strspn(name, "0123456789abcdef") != SEQ_DIGITS ||
+	    strcmp(name + SEQ_DIGITS, SUFFIX) != 0)
+		return false;
+	*ret_serial = strtoull(name, NULL, 16);
+	return true;
+}
+
+int runpolicy_read(struct archive *a, uint64_t serial, struct record *r)
+{
+	char name[NAME_SIZE], json[RECORD_JSON_MAX];
+	int fd = openat(archive_staging(a), note_name(serial, name),
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = fileio_read(fd, json, sizeof(json));
+	fileio_close(fd);
+	if (n < 0)
+		return (int)n;
+	return record_parse_policy(json, (size_t)n, r);
+}
