@@ -315,14 +315,14 @@ static void scrub_transport(
 	bool zero = x->policy->payload == PAYLOAD_ZERO;
 	bool changed = scrub_segment(x, d, g), cut, whole;
 
-	if (f == NULL || !scrub_has(x, d->l4_off, f->off + f->size))
+	if (f == NULL)
 		return;
 	cut = x->keep < least(g->end, g->there);
 	whole = !h->fragment && g->there >= g->end && (zero || !cut);
 	changed |= (h->changed && f->pseudo) || (zero && cut);
 	if (!changed && whole)
 		return;
-	if (whole && f->internet) {
+	if (whole && f->internet && scrub_has(x, d->l4_off, f->off + f->size)) {
 		struct summing m = {h, f, d->proto, d->l4_off, g->header_end, g->end};
 
 		/* ICMP messages may hold addresses anywhere; and TCP's options may be cut. */
