@@ -54,6 +54,7 @@ int privacy_prepare(
 	const struct policy *policy = &o->policy;
 	bool payload = policy->payload == PAYLOAD_FULL ||
 		       (policy->payload == PAYLOAD_BYTES && policy->payload_bytes > 0);
+	int rv;
 
 	memset(ret_privacy, 0, sizeof(*ret_privacy));
 	if (o->anonymize_exempt != NULL && policy->addresses == ADDRESSES_KEPT) {
@@ -65,11 +66,12 @@ int privacy_prepare(
 		    policy->macs ? "--anonymize-mac" : "--anonymize cryptopan");
 		return -EINVAL;
 	}
-	if (policy->addresses != ADDRESSES_KEPT && payload)
+	rv = policy_needs_key(policy) ? load_key(o, missing, ret_privacy) : 0;
+	if (rv == 0 && policy->addresses != ADDRESSES_KEPT && payload)
 		log_warning("privacy",
 		    "addresses in headers are hidden, but payload stays as it is, with all that it "
 		    "tells (--payload headers cuts it); continuing");
-	return policy_needs_key(policy) ? load_key(o, missing, ret_privacy) : 0;
+	return rv;
 }
 
 void privacy_wipe(struct privacy *p)

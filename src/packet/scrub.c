@@ -281,6 +281,26 @@ static void mend(struct scrubbing *x, const struct summing *m)
 
 /* ---- transports ------------------------------------------------------------------------------ */
 
+/*
+ * What stands between the generic header and the payload: acknowledgments, and options of which
+ * nobody knows what they hold. RFC 4340 section 5.1: the generic header has 12 or 16 bytes.
+ */
+static bool blank_dccp_options(
+    struct scrubbing *x, const struct decoded *d, const struct segment *g)
+{
+	enum { FLAGS_AT = 8, EXTENDED = 0x01, EXTENDED_SIZE = 16 };
+	uint32_t off = d->l4_off + DCCP_SIZE;
+
+	if (!scrub_has(x, d->l4_off, FLAGS_AT + 1))
+		return false;
+	if (x->bytes[d->l4_off + FLAGS_AT] & EXTENDED)
+		off = d->l4_off + EXTENDED_SIZE;
+	if (off >= g->header_end)
+		return false;
+	scrub_blank(x, off, g->header_end - off);
+	return true;
+}
+
 /* Rewrites what follows IP. Returns whether anything was written to or cut, by type and lengths. */
 static bool scrub_segment(struct scrubbing *x, const struct decoded *d, const struct segment *g)
 {
@@ -299,6 +319,7 @@ static bool scrub_segment(struct scrubbing *x, const struct decoded *d, const st
 	case DECODE_SCTP:
 		return x->hides && scrub_sctp(x, g->header_end);
 	case DECODE_DCCP:
+		return x->hides && blank_dccp_options(x, d, g);
 	case DECODE_UDPLITE:
 		return false;
 	default: /* tunnels, routing protocols, and what nobody has heard of */
