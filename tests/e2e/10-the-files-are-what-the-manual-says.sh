@@ -7,6 +7,9 @@ need python3 sqlite3
 "$FLOWGEN" --flows 400 --duration 30 --seed 9 --mean-bytes 20000 --udp-fraction 0.1 --vlan-fraction 0.2 in.pcap || fail "flowgen"
 run 0 "$FLOWKEEP" split -q -d a --protocols all --max-memory 8MiB --linger 1ms in.pcap "$data/demo.pcapng" "$data/demo.pcap"
 run 0 "$FLOWKEEP" split -q -d a --protocols all --vlan-key -s 100 --max-bytes 2000 in.pcap
+run 0 "$FLOWKEEP" split -q -d a --payload headers --anonymize netblock --anonymize-exempt 10.0.0.0/8 in.pcap
+run 0 "$FLOWKEEP" split -q -d a --payload 100 --anonymize cryptopan --anonymize-key key --anonymize-mac in.pcap
+run 0 "$FLOWKEEP" split -q -d a --payload zero in.pcap
 cat "$here/check_format.py" >/dev/null || fail "check_format.py"
 python3 "$here/check_format.py" a >format.out
 same "check_format.py" 0 $?

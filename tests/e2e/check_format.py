@@ -72,7 +72,8 @@ def read_record(extra):
 
 
 KEYS = {'v', 'uuid', 'uuid_source', 'end_reason', 'packets', 'bytes', 'captured_bytes', 'first_ns', 'last_ns',
-        'client', 'vlan_key', 'lost_packets', 'cut_duration', 'cut_bytes', 'snaplen', 'interface'}
+        'client', 'vlan_key', 'lost_packets', 'cut_duration', 'cut_bytes', 'snaplen', 'interface',
+        'payload', 'anonymize', 'anonymize_mac', 'exempt'}
 ENDS = {'fin', 'rst', 'idle', 'reused', 'evicted', 'eof', 'stop', 'crash'}
 
 
