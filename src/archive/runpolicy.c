@@ -37,7 +37,9 @@ int runpolicy_begin(struct archive *a, const struct record *r, uint64_t *ret_ser
 		return -errno;
 	rv = fileio_write(fd, json, len);
 	fileio_close(fd);
-	if (rv == 0)
+	if (rv != 0)
+		runpolicy_remove(a, serial);
+	else
 		*ret_serial = serial;
 	return rv;
 }

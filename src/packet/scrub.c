@@ -422,6 +422,9 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 	ret_scrubbed->packet = *p;
 	ret_scrubbed->packet.data = x.bytes;
 	ret_scrubbed->packet.caplen = x.keep;
+	/* Some writers say less than they captured; cut, the packet would decode to another end. */
+	if (p->origlen < p->caplen)
+		ret_scrubbed->packet.origlen = p->caplen;
 }
 
 unsigned scrub_exempt(const struct scrub *s, const struct flowkey *k)
