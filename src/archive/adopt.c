@@ -32,6 +32,7 @@ struct adopting {
 	struct salvager *salvager;
 	struct salvage found; /* of the present file */
 	struct record run;    /* policy and snap length of the run that staged it */
+	bool run_unknown;     /* they were noted, but the note cannot be read */
 	char error[RESCAN_ERROR_SIZE];
 };
 
@@ -265,6 +266,10 @@ static enum adopt_result publish_partial(
 
 	if (f->st.st_nlink > 1)
 		return say(x, ADOPT_DAMAGED, "it has other names, too: not touched");
+	if (x->run_unknown)
+		return say(x, ADOPT_FAILED,
+		    "the note of the policy it was staged under, beside it, "
+		    "cannot be read");
 	make_record(x, f, r);
 	if (s->end < s->size && ftruncate(f->fd, (off_t)s->end) != 0)
 		return failed(x, "cannot be cut", -errno);
@@ -408,7 +413,8 @@ static void count(struct adopt_totals *t, enum adopt_result what, const struct r
 
 /*
  * What becomes of the files is told by the note before them, in the order of names. A note goes
- * once none of its files are left. One that cannot be read is as none: what it said is unknown.
+ * once none of its files are left. Where it cannot be read they stay: a record that claims nothing
+ * was hidden could be false.
  */
 struct note {
 	uint64_t serial;
@@ -422,6 +428,7 @@ static void end_note(struct adopting *x, struct note *n)
 		runpolicy_remove(x->archive, n->serial);
 	*n = (struct note){0};
 	x->run = (struct record){.snaplen = PACKET_MAX_CAPLEN};
+	x->run_unknown = false;
 }
 
 static bool take_note(struct adopting *x, const char *name, struct note *n)
@@ -433,7 +440,7 @@ static bool take_note(struct adopting *x, const char *name, struct note *n)
 	end_note(x, n);
 	n->serial = serial;
 	n->there = true;
-	(void)runpolicy_read(x->archive, serial, &x->run);
+	x->run_unknown = runpolicy_read(x->archive, serial, &x->run) != 0;
 	return true;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fileio.h"
@@ -91,11 +92,13 @@ int runpolicy_read(struct archive *a, uint64_t serial, struct record *r)
 	char name[NAME_SIZE], json[RECORD_JSON_MAX];
 	int fd = openat(archive_staging(a), note_name(serial, name),
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
 	ssize_t n;
 
 	if (fd < 0)
 		return -errno;
-	n = fileio_read(fd, json, sizeof(json));
+	n = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fileio_read(fd, json, sizeof(json))
+						       : -EBADMSG;
 	fileio_close(fd);
 	if (n < 0)
 		return (int)n;

@@ -208,8 +208,137 @@ START_TEST(the_longest_record_fits)
 	r.tally.first_ns = r.tally.last_ns = INT64_MIN;
 	r.lost_pkts = r.cut_duration_pkts = r.cut_bytes_pkts = UINT64_MAX;
 	r.snaplen = 0;
+	r.exempt = 3;
+	r.policy = (struct policy){PAYLOAD_BYTES, 262144, ADDRESSES_NETBLOCK, 32, 128, true};
 	free(format(&r, &len)); /* record_format asserts that it fits */
 	ck_assert_uint_lt(len, RECORD_JSON_MAX);
+}
+END_TEST
+
+/* ---- policies -------------------------------------------------------------------------------- */
+
+static void check_policy(const struct record *got, const struct record *want)
+{
+	quick_assert(got->policy.payload == want->policy.payload);
+	quick_assert(got->policy.payload_bytes == want->policy.payload_bytes);
+	quick_assert(got->policy.addresses == want->policy.addresses);
+	quick_assert(got->policy.v4_bits == want->policy.v4_bits);
+	quick_assert(got->policy.v6_bits == want->policy.v6_bits);
+	quick_assert(got->policy.macs == want->policy.macs);
+	quick_assert(got->snaplen == want->snaplen);
+}
+
+/* All kinds of payload, addresses and hardware addresses with each other, by number. */
+#define POLICIES (5u * 6 * 2)
+
+static struct policy nth_policy(unsigned n)
+{
+	static const struct policy payloads[] = {{.payload = PAYLOAD_FULL},
+	    {.payload = PAYLOAD_ZERO}, {.payload = PAYLOAD_BYTES},
+	    {.payload = PAYLOAD_BYTES, .payload_bytes = 1},
+	    {.payload = PAYLOAD_BYTES, .payload_bytes = 262144}};
+	static const struct policy addresses[] = {{.addresses = ADDRESSES_KEPT},
+	    {.addresses = ADDRESSES_NETBLOCK},
+	    {.addresses = ADDRESSES_NETBLOCK, .v4_bits = 24, .v6_bits = 48},
+	    {.addresses = ADDRESSES_NETBLOCK, .v4_bits = 32, .v6_bits = 128},
+	    {.addresses = ADDRESSES_NETBLOCK, .v6_bits = 9}, {.addresses = ADDRESSES_CRYPTOPAN}};
+	struct policy p = payloads[n % 5];
+
+	p.addresses = addresses[n / 5 % 6].addresses;
+	p.v4_bits = addresses[n / 5 % 6].v4_bits;
+	p.v6_bits = addresses[n / 5 % 6].v6_bits;
+	p.macs = n / 30;
+	return p;
+}
+
+START_TEST(every_policy_comes_back_with_the_ends_that_were_exempt)
+{
+	for (unsigned n = 0; n < POLICIES; n++)
+		for (uint8_t exempt = 0; exempt < 4; exempt++) {
+			struct record r, got;
+			int has_client;
+			size_t len;
+			char *json;
+
+			records_make(n, &r);
+			r.policy = nth_policy(n);
+			r.exempt = exempt;
+			json = format(&r, &len);
+			memset(&got, 0x5a, sizeof(got));
+			quick_assert(record_parse(json, len, &got, &has_client) == 0);
+			check_policy(&got, &r);
+			quick_assert(got.exempt == exempt);
+			free(json);
+		}
+}
+END_TEST
+
+START_TEST(a_policy_is_told_in_the_words_of_the_options)
+{
+	static const char *const words[] = {"\"payload\":\"headers\"",
+	    "\"anonymize\":\"netblock:24,48\"", "\"anonymize_mac\":true", "\"exempt\":\"high\""};
+	struct record r;
+	size_t len;
+	char *json;
+
+	records_make(1, &r);
+	r.policy = (struct policy){PAYLOAD_BYTES, 0, ADDRESSES_NETBLOCK, 24, 48, true};
+	r.exempt = 1 << SIDE_HIGH;
+	json = format(&r, &len);
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		ck_assert_msg(
+		    memmem(json, len, words[i], strlen(words[i])) != NULL, "%s", words[i]);
+	free(json);
+}
+END_TEST
+
+START_TEST(a_policy_alone_comes_back_and_nothing_else_is_touched)
+{
+	for (unsigned n = 0; n < POLICIES; n++) {
+		struct record r, got, before;
+		char json[RECORD_JSON_MAX];
+		size_t len;
+
+		records_make(n, &r);
+		r.policy = nth_policy(n);
+		r.exempt = 3;
+		len = record_format_policy(&r, json);
+		records_make(n + 1, &got);
+		got.policy = nth_policy(POLICIES - 1 - n);
+		got.exempt = n % 4;
+		before = got;
+		quick_assert(record_parse_policy(json, len, &got) == 0);
+		check_policy(&got, &r);
+		quick_assert(got.exempt == before.exempt);
+		before.policy = got.policy;
+		before.snaplen = got.snaplen;
+		records_check_equal(&got, &before);
+	}
+}
+END_TEST
+
+START_TEST(what_is_no_policy_is_told_and_changes_nothing)
+{
+	static const struct {
+		const char *text;
+		int rv;
+	} bad[] = {{"", -EBADMSG}, {"{}", -EBADMSG}, {"[]", -EBADMSG}, {"{\"v\":1", -EBADMSG},
+	    {"{\"v\":1}{}", -EBADMSG}, {"{\"v\":2}", -ENOTSUP}, {"{\"v\":0}", -EBADMSG},
+	    {"{\"v\":1,\"payload\":\"none\"}", -EBADMSG},
+	    {"{\"v\":1,\"payload\":\"zero\",\"anonymize\":\"netblock:24\"}", -EBADMSG},
+	    {"{\"v\":1,\"payload\":\"zero\",\"anonymize\":\"netblock:24,129\"}", -EBADMSG},
+	    {"{\"v\":1,\"payload\":\"zero\",\"snaplen\":262145}", -EBADMSG}};
+	struct record before, r;
+
+	records_make(3, &before);
+	before.policy = nth_policy(42);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		r = before;
+		ck_assert_msg(
+		    record_parse_policy(bad[i].text, strlen(bad[i].text), &r) == bad[i].rv, "%s",
+		    bad[i].text);
+		check_policy(&r, &before);
+	}
 }
 END_TEST
 
@@ -234,7 +363,11 @@ static int parse(const char *text, size_t len, struct record *r)
 			     (unsigned)r->uuid_source <= UUID_EVENT);
 		quick_assert(r->client == SIDE_LOW || r->client == SIDE_HIGH);
 		quick_assert(memchr(r->interface, '\0', sizeof(r->interface)) != NULL);
-		quick_assert(r->snaplen <= PACKET_MAX_CAPLEN);
+		quick_assert(r->snaplen <= PACKET_MAX_CAPLEN && r->exempt < 4);
+		quick_assert((unsigned)r->policy.payload <= PAYLOAD_ZERO &&
+			     (unsigned)r->policy.addresses <= ADDRESSES_CRYPTOPAN);
+		quick_assert(r->policy.payload_bytes <= PACKET_MAX_CAPLEN &&
+			     r->policy.v4_bits <= 32 && r->policy.v6_bits <= 128);
 		quick_assert(r->key.vlan[0] < 4096 && r->key.vlan[1] < 4096);
 	}
 	return rv;
@@ -264,8 +397,12 @@ START_TEST(what_is_no_record_is_told)
 	    HEAD ",\"snaplen\":-1" REST, HEAD ",\"snaplen\":4294967360" REST,
 	    HEAD ",\"lost_packets\":-1" REST, HEAD ",\"lost_packets\":\"1\"" REST,
 	    HEAD ",\"cut_bytes\":1.5" REST, HEAD ",\"cut_duration\":18446744073709551616" REST,
-	    HEAD ",\"vlan_key\":[4096,1]" REST, HEAD ",\"vlan_key\":[1,-1]" REST,
-	    HEAD ",\"packets\":-1,\"first_ns\":1,\"last_ns\":2}",
+	    HEAD ",\"payload\":\"\"" REST, HEAD ",\"payload\":\"262145\"" REST,
+	    HEAD ",\"payload\":\"-1\"" REST, HEAD ",\"payload\":\"Zero\"" REST,
+	    HEAD ",\"anonymize\":\"netblock:33,48\"" REST,
+	    HEAD ",\"anonymize\":\"cryptopan \"" REST, HEAD ",\"exempt\":\"middle\"" REST,
+	    HEAD ",\"exempt\":\"\"" REST, HEAD ",\"vlan_key\":[4096,1]" REST,
+	    HEAD ",\"vlan_key\":[1,-1]" REST, HEAD ",\"packets\":-1,\"first_ns\":1,\"last_ns\":2}",
 	    HEAD ",\"packets\":1,\"bytes\":1,\"last_ns\":2}",
 	    HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":2}",
 	    HEAD ",\"packets\":1,\"bytes\":1,\"first_ns\":\"1\",\"last_ns\":2}",
@@ -342,6 +479,8 @@ START_TEST(every_byte_may_be_any_other_byte)
 	records_make(0, &r);
 	r.part = 3;
 	r.key.vlan[0] = 5;
+	r.policy = (struct policy){PAYLOAD_BYTES, 96, ADDRESSES_NETBLOCK, 24, 48, true};
+	r.exempt = 2;
 	json = format(&r, &len);
 	for (size_t at = 0; at < len; at++) {
 		char was = json[at];
@@ -370,6 +509,10 @@ static Suite *record_suite(void)
 	tcase_add_test(t, defaults_are_left_out_and_the_line_is_one_line_of_json);
 	tcase_add_test(t, hostile_interface_names_come_back_byte_for_byte);
 	tcase_add_test(t, the_longest_record_fits);
+	tcase_add_test(t, every_policy_comes_back_with_the_ends_that_were_exempt);
+	tcase_add_test(t, a_policy_is_told_in_the_words_of_the_options);
+	tcase_add_test(t, a_policy_alone_comes_back_and_nothing_else_is_touched);
+	tcase_add_test(t, what_is_no_policy_is_told_and_changes_nothing);
 	tcase_add_test(t, what_is_no_record_is_told);
 	tcase_add_test(t, a_later_version_is_told_apart_and_unknown_keys_are_passed_over);
 	tcase_add_test(t, a_long_foreign_interface_name_is_cut);
