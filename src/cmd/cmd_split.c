@@ -259,7 +259,10 @@ static int split(struct split *s)
 	rv = open_descriptors(s);
 	if (rv != 0)
 		log_error("start", "cannot start: %s", strerror(-rv));
-	if (rv == 0 && pipeline_start(&config, &s->pipeline) == 0) {
+	if (rv == 0)
+		rv = pipeline_start(&config, &s->pipeline);
+	privacy_wipe(&s->privacy);
+	if (rv == 0) {
 		rv = source_file_new(
 		    o->args, o->arg_count, s->filter, s->pipeline.demux, &s->source);
 		if (rv == 0)

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -57,6 +58,9 @@ int privacy_prepare(
 	int rv;
 
 	memset(ret_privacy, 0, sizeof(*ret_privacy));
+	/* What is to be hidden must not lie in a core file. It cannot fail with these. */
+	if (!policy_is_none(policy))
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	if (o->anonymize_exempt != NULL && policy->addresses == ADDRESSES_KEPT) {
 		log_error("options", "--anonymize-exempt needs --anonymize");
 		return -EINVAL;
