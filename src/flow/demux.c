@@ -62,6 +62,7 @@ int demux_new(const struct demux_config *config, struct demux **ret_demux)
 	if (rv == 0)
 		rv = naming_new(d);
 	d->config.keeper.bindings = d->bindings;
+	d->config.keeper.seed = d->seed;
 	if (rv == 0)
 		rv = keeper_new(&d->config.keeper, &d->keeper);
 	if (rv == 0)
@@ -152,21 +153,23 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 }
 
 /* What of a packet may be kept, and which end of the flow as archived has sent it. */
-static enum side scrub(
-    struct demux *d, const struct flow *f, const struct arrival *a, struct scrubbed *s)
+static enum side scrub(struct demux *d, struct flow *f, const struct arrival *a, struct scrubbed *s)
 {
 	const struct decoded *dec = a->decoded;
+	unsigned shift = 2u * a->sender;
+	struct scrub_flow memory = {.computed = f->computed >> shift & 3};
 	struct decoded named;
-	unsigned exempt = (f->exempt >> a->sender & 1 ? SCRUB_SRC_EXEMPT : 0) |
-			  (f->exempt >> !a->sender & 1 ? SCRUB_DST_EXEMPT : 0);
 
+	memory.exempt = (f->exempt >> a->sender & 1 ? SCRUB_SRC_EXEMPT : 0) |
+			(f->exempt >> !a->sender & 1 ? SCRUB_DST_EXEMPT : 0);
 	if (dec->l4_off == 0) { /* a later fragment: its flow knows the ports */
 		named = *dec;
 		named.sport = f->key.port[a->sender];
 		named.dport = f->key.port[!a->sender];
 		dec = &named;
 	}
-	scrub_packet(d->config.keeper.scrub, a->packet, dec, exempt, s);
+	scrub_packet(d->config.keeper.scrub, a->packet, dec, &memory, s);
+	f->computed = (f->computed & ~(3u << shift) & 0xf) | (memory.computed & 3) << shift;
 	return flowkey_sender(s->src, s->dst, a->decoded->sport, a->decoded->dport);
 }
 
@@ -238,7 +241,7 @@ static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_
 	f->serial = d->next_serial++;
 	f->origin_ns = a->packet->ts_ns;
 	f->origin_seq = dec->has_tcp ? dec->seq : 0;
-	f->interface = a->packet->interface & 0x3fff; /* below DEMUX_INTERFACES_MAX */
+	f->interface = a->packet->interface & (DEMUX_INTERFACES_MAX - 1);
 	f->older = older;
 	if (d->config.keeper.scrub != NULL)
 		f->exempt = scrub_exempt(d->config.keeper.scrub, k) & 3;

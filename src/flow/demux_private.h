@@ -12,7 +12,7 @@
 #include "flow/fragments.h"
 #include "packet/hash.h"
 
-#define DEMUX_INTERFACES_MAX 1024
+#define DEMUX_INTERFACES_MAX 1024 /* struct flow has 10 bits for a number */
 
 struct demux {
 	struct demux_config config; /* set at start, then read-only */

@@ -58,8 +58,9 @@ struct flow {
 	uint32_t held_bytes : 20; /* data in the chunks */
 	uint32_t held_epoch : 8;  /* when it began to hold, see keeper.c */
 	uint32_t held_list : 4;   /* the list that it was in when it began to hold */
-	uint16_t interface : 14;  /* number of its name in the demux */
+	uint16_t interface : 10;  /* number of its name in the demux */
 	uint16_t exempt : 2;      /* ends whose address stays as it is: bit per side */
+	uint16_t computed : 4;    /* what scrub_packet remembers of senders: two bits per side */
 	struct tally_roles roles;
 	uint8_t list : 4;      /* enum flow_list */
 	uint8_t why : 4;       /* enum end_reason, of FLOW_CLOSING and FLOW_WAITING */

@@ -195,6 +195,21 @@ static void identify(struct keeper *k, const struct flow *f, struct record *r)
 	r->client = flowkey_ends_equal(&r->key) ? SIDE_LOW : tally_client(&f->roles, &f->key) ^ low;
 }
 
+/*
+ * The saver's choice. Flows that are one as archived must go to the same saver, in order: which of
+ * them gets the name, and which is its next part, is decided there.
+ */
+static uint32_t route(const struct keeper *k, const struct flow *f, const struct record *r)
+{
+	struct flowkey key = r->key;
+
+	if (k->config.scrub == NULL)
+		return f->hash;
+	if (k->config.bindings != NULL)
+		key = binding_key(&key);
+	return (uint32_t)flowkey_hash(&k->config.seed, &key);
+}
+
 static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 {
 	uint64_t bytes = chain_bytes(f->head);
@@ -202,11 +217,11 @@ static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 
 	b->staged = f->staged;
 	b->staged_unnamed = f->staged_unnamed;
-	b->route = f->hash;
 	b->serial = f->serial;
 	b->origin_ns = f->origin_ns;
 	b->origin_seq = f->origin_seq;
 	identify(k, f, &b->record);
+	b->route = route(k, f, &b->record);
 	b->record.tally = f->tally;
 	b->record.part = f->part;
 	name_batch(k, f, b);

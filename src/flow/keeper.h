@@ -36,6 +36,7 @@ struct keeper_config {
 	struct savers *savers;
 	struct ledger *ledger;
 	struct bindings *bindings; /* where names come from; NULL: no events */
+	struct hash_key seed;      /* set by demux_new */
 	struct scrub *scrub; /* what packets and keys go through; NULL: they stay as they are */
 };
 

@@ -252,6 +252,21 @@ static uint64_t add_head(uint64_t sum, const uint8_t *bytes, const struct summin
 	return sum;
 }
 
+/* Is this what a driver leaves in the field for its card: nothing, or the pseudo-header's sum, with
+ * the length in it or without? */
+static bool is_left_open(const uint8_t *raw, const struct summing *m)
+{
+	const uint8_t *field = raw + m->off + m->field->off;
+	uint16_t sum, forms[2];
+
+	memcpy(&sum, field, sizeof(sum));
+	if (sum == 0 || !m->field->pseudo)
+		return sum == 0;
+	forms[0] = checksum_fold(add_pseudo(0, raw, m->ip, m->proto, m->end - m->off));
+	forms[1] = checksum_fold(add_pseudo(0, raw, m->ip, m->proto, 0));
+	return sum == forms[0] || sum == forms[1];
+}
+
 /*
  * Right in the input: right for what is stored. Else 0: a wrong one may be a partial one, which is
  * the sum of the addresses. Bytes behind x->keep count as the zeros that will be there.
@@ -267,7 +282,7 @@ static void mend(struct scrubbing *x, const struct summing *m)
 	if (m->proto == DECODE_UDP && at[0] == 0 && at[1] == 0)
 		return; /* there is none: RFC 768 */
 	memset(at, 0, 2);
-	if (!right)
+	if (!scrub_trusts(x, SCRUB_L4_COMPUTED, right, is_left_open(raw, m)))
 		return;
 	if (x->policy->payload == PAYLOAD_ZERO) {
 		memset(x->bytes + x->keep, 0, m->end - x->keep);
@@ -342,7 +357,7 @@ static void scrub_transport(
 	whole = !h->fragment && g->there >= g->end && (zero || !cut);
 	changed |= (h->changed && f->pseudo) || (zero && cut);
 	if (!changed && whole)
-		return;
+		return; /* what the sum is over is all there to be seen */
 	if (whole && f->internet && scrub_has(x, d->l4_off, f->off + f->size)) {
 		struct summing m = {h, f, d->proto, d->l4_off, g->header_end, g->end};
 
@@ -350,7 +365,7 @@ static void scrub_transport(
 		if (d->proto == DECODE_ICMP || d->proto == DECODE_ICMP6 || m.split > x->keep)
 			m.split = g->end;
 		mend(x, &m);
-	} else if (changed || cut || x->policy->payload != PAYLOAD_FULL) {
+	} else if (changed || cut || x->hides || x->policy->payload != PAYLOAD_FULL) {
 		scrub_blank(x, d->l4_off + f->off, f->size);
 	}
 }
@@ -391,8 +406,17 @@ static void read_ends(
 	memcpy(r->dst, dst, size);
 }
 
-void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded *d, unsigned exempt,
-    struct scrubbed *ret_scrubbed)
+/* Does the frame's length alone say where the packet ends? See ipv4() and ipv6() in decode.c. */
+static bool lacks_length(const struct packet *p, const struct decoded *d)
+{
+	const uint8_t *ip = p->data + d->net_off;
+	const uint8_t *length = ip[0] >> 4 == 4 ? ip + 2 : ip + 4;
+
+	return length[0] == 0 && length[1] == 0 && d->end_off == d->frame_end;
+}
+
+void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded *d,
+    struct scrub_flow *flow, struct scrubbed *ret_scrubbed)
 {
 	bool whole = d->l4_off != 0; /* else it is a later fragment */
 	struct segment g = segment_of(p, d);
@@ -401,8 +425,9 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 	    .packet = p,
 	    .bytes = s->bytes,
 	    .keep = limit_of(&s->policy, &g),
+	    .computed = flow->computed,
 	    .hides = s->policy.addresses != ADDRESSES_KEPT || s->policy.macs};
-	struct scrub_ip h = {.net_off = d->net_off, .exempt = exempt};
+	struct scrub_ip h = {.net_off = d->net_off, .exempt = flow->exempt};
 
 	memcpy(x.bytes, p->data, x.keep);
 	scrub_link(&x, d->net_off);
@@ -412,6 +437,7 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 		else
 			scrub_later_fragment(&x, d, &h);
 	}
+	flow->computed = x.computed;
 	read_ends(&x, d, h.version, ret_scrubbed);
 	/* What is whole keeps its length: a trailer (padding, or a sum over all) is zeros then. */
 	if (s->policy.payload == PAYLOAD_ZERO ||
@@ -422,8 +448,8 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 	ret_scrubbed->packet = *p;
 	ret_scrubbed->packet.data = x.bytes;
 	ret_scrubbed->packet.caplen = x.keep;
-	/* Some writers say less than they captured; cut, the packet would decode to another end. */
-	if (p->origlen < p->caplen)
+	/* Cut, such a frame would decode to another end: it was as long as what was captured. */
+	if (x.keep < p->caplen && p->origlen < p->caplen && lacks_length(p, d))
 		ret_scrubbed->packet.origlen = p->caplen;
 }
 

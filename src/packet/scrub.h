@@ -29,6 +29,15 @@ const struct policy *scrub_policy(const struct scrub *s);
 /* Ends of a packet whose address stays, as bits. */
 enum { SCRUB_SRC_EXEMPT = 1, SCRUB_DST_EXEMPT = 2 };
 
+/* Layers in which a sender's checksums are known to be computed before we see them, as bits. */
+enum { SCRUB_IP_COMPUTED = 1, SCRUB_L4_COMPUTED = 2 };
+
+/* What a flow remembers from packet to packet. */
+struct scrub_flow {
+	unsigned exempt;   /* in: decided once for a flow, so that it keeps its ends */
+	unsigned computed; /* in and out, of the packet's sender: 0 before its first packet */
+};
+
 struct scrubbed {
 	struct packet packet;     /* data is valid until the next call */
 	uint8_t src[16], dst[16]; /* as decoding the scrubbed packet would tell them */
@@ -38,11 +47,11 @@ struct scrubbed {
  * scrub_packet - make the packet that may be kept.
  *
  * Takes:    p, decoded as d (DECODE_OK or DECODE_FRAGMENT; for the latter sport and dport are those
- *           of its flow); exempt, SCRUB_ bits: decided once for a flow, so that it keeps its ends.
+ *           of its flow); flow, what it remembers.
  * Threads:  the owner's. Never reads beyond p->caplen.
  */
-void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded *d, unsigned exempt,
-    struct scrubbed *ret_scrubbed);
+void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded *d,
+    struct scrub_flow *flow, struct scrubbed *ret_scrubbed);
 
 /* scrub_exempt - which ends of a key are exempt now, as bits 1 << side. */
 unsigned scrub_exempt(const struct scrub *s, const struct flowkey *k);

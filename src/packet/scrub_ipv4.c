@@ -147,14 +147,16 @@ static bool options(struct scrubbing *x, struct scrub_ip *h, uint32_t off, uint3
 	return changed;
 }
 
-/* Right in the input: right for what is stored. Else 0. */
-static void mend_checksum(struct scrubbing *x, uint32_t off, uint32_t size)
+/* Right in the input: right for what is stored. Else 0. No card has touched a quoted one. */
+static void mend_checksum(struct scrubbing *x, const struct scrub_ip *h, uint32_t size)
 {
+	uint32_t off = h->net_off;
 	bool right = checksum_fold(checksum_add(0, x->packet->data + off, size)) == 0xffff;
+	bool left_open = scrub_be16(x, off + SUM_AT) == 0;
 	uint16_t sum;
 
 	scrub_blank(x, off + SUM_AT, 2);
-	if (!right)
+	if (h->quoted ? !right : !scrub_trusts(x, SCRUB_IP_COMPUTED, right, left_open))
 		return;
 	sum = (uint16_t)~checksum_fold(checksum_add(0, x->bytes + off, size));
 	memcpy(x->bytes + off + SUM_AT, &sum, sizeof(sum));
@@ -193,6 +195,6 @@ int scrub_ipv4(struct scrubbing *x, struct scrub_ip *h)
 	}
 	h->changed |= options(x, h, off + FIXED_SIZE, off + size);
 	if (h->changed)
-		mend_checksum(x, off, size);
+		mend_checksum(x, h, size);
 	return 0;
 }

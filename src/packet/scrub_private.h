@@ -17,9 +17,10 @@ struct scrubbing {
 	const struct policy *policy;
 	const struct packet *packet; /* borrowed: as captured */
 	uint8_t *bytes;              /* the copy; what lies before `keep` may be read and written */
-	uint32_t keep; /* bytes that will be kept: whoever cannot vouch for more lowers it */
-	bool hides;    /* addresses or hardware addresses are replaced: what may hold one in a form
-			* that is not known here is cut or blanked */
+	uint32_t keep;     /* bytes that will be kept: whoever cannot vouch for more lowers it */
+	unsigned computed; /* in and out: SCRUB_ bits, as in struct scrub_flow */
+	bool hides; /* addresses or hardware addresses are replaced: what may hold one in a form
+		     * that is not known here is cut or blanked */
 };
 
 /* scrub_cut - nothing from off on is kept. */
@@ -45,6 +46,25 @@ static inline void scrub_blank(struct scrubbing *x, uint32_t off, uint32_t n)
 static inline uint16_t scrub_be16(const struct scrubbing *x, uint32_t off)
 {
 	return (uint16_t)(x->bytes[off] << 8 | x->bytes[off + 1]);
+}
+
+/*
+ * scrub_trusts - may a checksum that was right be made right again?
+ *
+ * Where the network card computes checksums, its driver finds 0 or the sum of the pseudo-header in
+ * the field. Such a field is right by accident, once in 65,536 packets; and in which of them tells
+ * of the addresses. So a field of that form is trusted only if the last one of this sender that had
+ * another form was right, or one of that form was not wrong since.
+ *
+ * Takes:    layer, a SCRUB_ bit of `computed`; right; whether the field has such a form.
+ */
+static inline bool scrub_trusts(struct scrubbing *x, unsigned layer, bool right, bool left_open)
+{
+	if (right && !left_open)
+		x->computed |= layer;
+	else if (!right && left_open)
+		x->computed &= ~layer;
+	return right && (x->computed & layer) != 0;
 }
 
 /*
