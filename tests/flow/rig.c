@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "archive/runpolicy.h"
+
 const struct rig_config rig_defaults = {
     .savers = 2,
     .idle_ns = SEC(30),
@@ -48,6 +50,21 @@ static void start_savers(struct rig *r)
 	ck_assert_int_eq(savers_start(&c, &r->savers), 0);
 }
 
+static void start_scrub(struct rig *r)
+{
+	static const uint8_t key[CRYPTOPAN_KEY_BYTES] = "a key that is known to everybody";
+	const struct rig_config *o = &r->config;
+	struct anonymizer_config c = {.key = key, .exempt = o->exempt};
+	struct record run = {.snaplen = o->snaplen};
+
+	if (o->policy == NULL)
+		return;
+	c.policy = *o->policy;
+	run.policy = *o->policy;
+	ck_assert_int_eq(scrub_new(&c, &r->scrub), 0);
+	ck_assert_int_eq(runpolicy_begin(r->archive, &run, &r->note), 0);
+}
+
 static void start_demux(struct rig *r)
 {
 	const struct rig_config *o = &r->config;
@@ -74,6 +91,7 @@ static void start_demux(struct rig *r)
 		    .slab = r->slab,
 		    .savers = r->savers,
 		    .ledger = &r->ledger,
+		    .scrub = r->scrub,
 		},
 	};
 
@@ -95,6 +113,7 @@ struct rig *rig_new(const struct rig_config *config)
 	ck_assert_int_eq(slab_new(config->max_memory_bytes, &r->slab), 0);
 	ck_assert_int_eq(catalog_start(r->archive, SYNC_NONE, &r->catalog), 0);
 	start_savers(r);
+	start_scrub(r);
 	start_demux(r);
 	rig_at(r, 0);
 	return r;
@@ -237,12 +256,27 @@ void rig_stop(struct rig *r)
 	ck_assert_int_eq(indexed.first_error, 0);
 	check_slab(r);
 	slab_free(r->slab);
+	if (r->scrub != NULL)
+		runpolicy_end(r->archive, r->note);
 	archive_close(r->archive);
 	r->stats = *demux_stats(r->demux);
 	demux_free(r->demux);
+	scrub_free(r->scrub);
 	check_ends(r);
 	check_events(r);
 	rig_read(r);
+}
+
+void rig_kill(struct rig *r)
+{
+	struct catalog_result indexed;
+
+	savers_stop(r->savers);
+	catalog_stop(r->catalog, &indexed);
+	demux_free(r->demux);
+	scrub_free(r->scrub);
+	slab_free(r->slab);
+	archive_close(r->archive);
 }
 
 bool rig_published(const struct rig *r, uint32_t number)

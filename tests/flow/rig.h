@@ -3,7 +3,8 @@
  * The whole machine from the demux to the index, on a directory of its own: a test sends packets,
  * stops it, and looks at what was published. Whatever the test is about, rig_stop asserts what must
  * always hold: every packet is counted once, every published packet is one that was sent, byte for
- * byte and in order, and every index row says what its file says.
+ * byte and in order, and every index row says what its file says. Under a policy bytes are another
+ * test's matter, but no packet grows, and none is one that was not sent.
  */
 #ifndef TESTS_FLOW_RIG_H
 #define TESTS_FLOW_RIG_H
@@ -34,6 +35,10 @@ struct rig_config {
 	bool held_fragments; /* a fragment that came before its first may stand behind it */
 	bool some_all_cut;   /* a flow may have no packet that is kept, or a name twice */
 
+	/* What packets go through; NULL: they stay as they are. */
+	const struct policy *policy;
+	anonymizer_exempt_fn *exempt; /* which addresses stay; NULL: none */
+
 	/* live; see live_rig.h */
 	enum demux_clock clock;
 	int64_t flush_ns;
@@ -52,7 +57,9 @@ extern const struct rig_config rig_defaults;
 /* A packet that was sent; its number is its index. */
 struct rig_sent {
 	int64_t ts_ns;
-	uint32_t caplen, origlen, kept, linktype;
+	uint32_t caplen, origlen, linktype;
+	uint32_t
+	    kept; /* of the snap length; under a policy: of what was published, after rig_stop */
 	uint32_t crc; /* of the bytes up to the snap length */
 	int32_t file; /* index of the file that it was read from */
 };
@@ -75,6 +82,8 @@ struct rig {
 	struct slab *slab;
 	struct catalog *catalog;
 	struct savers *savers;
+	struct scrub *scrub; /* NULL without a policy */
+	uint64_t note;       /* in the staging area, of the policy */
 	struct demux *demux;
 	int64_t now_ns;   /* of the next packet */
 	int64_t step_ns;  /* how much later each packet is than the one before, without rig_at */
@@ -116,6 +125,12 @@ uint32_t rig_data(struct rig *r, const struct conn *c, enum end from, uint32_t n
 /* rig_stop - the input ends; drain, read everything back, and assert what must always hold. */
 void rig_stop(struct rig *r);
 
+/*
+ * rig_kill - the process ends here: savers write what they were given, and no flow is closed. What
+ * remains is the directory, and rig_free.
+ */
+void rig_kill(struct rig *r);
+
 /* rig_file - the file that a packet is in; asserts that it is in one. */
 const struct rig_file *rig_file(const struct rig *r, uint32_t number);
 
@@ -125,6 +140,9 @@ bool rig_published(const struct rig *r, uint32_t number);
 /* rig_same - are two packets in one file? rig_same_flow - under one UUID? */
 bool rig_same(const struct rig *r, uint32_t a, uint32_t b);
 bool rig_same_flow(const struct rig *r, uint32_t a, uint32_t b);
+
+/* rig_verify - asserts that `flowkeep verify` finds nothing in what was published. */
+void rig_verify(const struct rig *r);
 
 /* rig_client - which end of c the file says is the client. */
 enum end rig_client(const struct rig_file *f, const struct conn *c);
