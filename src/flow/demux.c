@@ -156,7 +156,7 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 static enum side scrub(struct demux *d, struct flow *f, const struct arrival *a, struct scrubbed *s)
 {
 	const struct decoded *dec = a->decoded;
-	unsigned shift = 2u * a->sender;
+	unsigned shift = SCRUB_COMPUTED_BITS * (unsigned)a->sender;
 	struct scrub_flow memory = {.computed = f->computed >> shift & 3};
 	struct decoded named;
 
@@ -224,6 +224,13 @@ static bool is_syn(const struct decoded *d)
 	return d->has_tcp && (d->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 }
 
+/* What a flow knows of its ends from the start, see struct scrub_flow. */
+static void remember_scrub(struct flow *f, unsigned exempt, unsigned computed)
+{
+	f->exempt = exempt & 3;
+	f->computed = computed & 0xf;
+}
+
 /* A new flow; older: number + 1 of the one that it pushed off the tuple, or 0. NULL: no room. */
 static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_t hash,
     const struct arrival *a, uint32_t older)
@@ -244,7 +251,8 @@ static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_
 	f->interface = a->packet->interface & (DEMUX_INTERFACES_MAX - 1);
 	f->older = older;
 	if (d->config.keeper.scrub != NULL)
-		f->exempt = scrub_exempt(d->config.keeper.scrub, k) & 3;
+		remember_scrub(f, scrub_exempt(d->config.keeper.scrub, k),
+		    scrub_computed(d->config.keeper.scrub, k));
 	naming_begin(d, f, is_syn(dec), dec->seq, a->sender);
 	ledger_add(&d->ledger->flows, 1);
 	return f;

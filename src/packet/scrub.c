@@ -31,6 +31,7 @@ struct scrub {
 	struct anonymizer *anonymizer;
 
 	/* owned by the demux thread */
+	unsigned computed[2]; /* by role_of: what the last packet that told of it has told */
 	uint8_t bytes[PACKET_MAX_CAPLEN];
 };
 
@@ -50,6 +51,7 @@ int scrub_new(const struct anonymizer_config *config, struct scrub **ret_scrub)
 	if (s == NULL)
 		return -ENOMEM;
 	s->policy = config->policy;
+	s->computed[0] = s->computed[1] = SCRUB_IP_COMPUTED | SCRUB_L4_COMPUTED;
 	rv = anonymizer_new(config, &s->anonymizer);
 	if (rv != 0) {
 		scrub_free(s);
@@ -415,6 +417,28 @@ static bool lacks_length(const struct packet *p, const struct decoded *d)
 	return length[0] == 0 && length[1] == 0 && d->end_off == d->frame_end;
 }
 
+/*
+ * A capture sees packets of its own host before the network card does, and those of others behind
+ * theirs: so what is true of one server's, or one client's, is likely true of the next one's.
+ */
+static int role_of(uint16_t sport, uint16_t dport)
+{
+	return sport < dport;
+}
+
+static void note_computed(struct scrub *s, const struct decoded *d, const struct scrubbing *x)
+{
+	unsigned *computed = &s->computed[role_of(d->sport, d->dport)];
+
+	*computed = (*computed & ~x->told) | (x->computed & x->told);
+}
+
+unsigned scrub_computed(const struct scrub *s, const struct flowkey *k)
+{
+	return s->computed[role_of(k->port[SIDE_LOW], k->port[SIDE_HIGH])] |
+	       s->computed[role_of(k->port[SIDE_HIGH], k->port[SIDE_LOW])] << SCRUB_COMPUTED_BITS;
+}
+
 void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded *d,
     struct scrub_flow *flow, struct scrubbed *ret_scrubbed)
 {
@@ -438,6 +462,7 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 			scrub_later_fragment(&x, d, &h);
 	}
 	flow->computed = x.computed;
+	note_computed(s, d, &x);
 	read_ends(&x, d, h.version, ret_scrubbed);
 	/* What is whole keeps its length: a trailer (padding, or a sum over all) is zeros then. */
 	if (s->policy.payload == PAYLOAD_ZERO ||

@@ -29,13 +29,13 @@ const struct policy *scrub_policy(const struct scrub *s);
 /* Ends of a packet whose address stays, as bits. */
 enum { SCRUB_SRC_EXEMPT = 1, SCRUB_DST_EXEMPT = 2 };
 
-/* Layers in which a sender's checksums are known to be computed before we see them, as bits. */
-enum { SCRUB_IP_COMPUTED = 1, SCRUB_L4_COMPUTED = 2 };
+/* Layers whose checksums a sender computes before we see them, as bits. See scrub_trusts(). */
+enum { SCRUB_IP_COMPUTED = 1, SCRUB_L4_COMPUTED = 2, SCRUB_COMPUTED_BITS = 2 };
 
 /* What a flow remembers from packet to packet. */
 struct scrub_flow {
 	unsigned exempt;   /* in: decided once for a flow, so that it keeps its ends */
-	unsigned computed; /* in and out, of the packet's sender: 0 before its first packet */
+	unsigned computed; /* in and out, of the packet's sender */
 };
 
 struct scrubbed {
@@ -55,6 +55,13 @@ void scrub_packet(struct scrub *s, const struct packet *p, const struct decoded 
 
 /* scrub_exempt - which ends of a key are exempt now, as bits 1 << side. */
 unsigned scrub_exempt(const struct scrub *s, const struct flowkey *k);
+
+/*
+ * scrub_computed - what is taken of the senders of a new flow, from what was seen of others.
+ *
+ * Returns:  SCRUB_ bits of the low end; those of the high end SCRUB_COMPUTED_BITS above them.
+ */
+unsigned scrub_computed(const struct scrub *s, const struct flowkey *k);
 
 /*
  * scrub_key - the key of a flow as its scrubbed packets tell it.

@@ -19,6 +19,7 @@ struct scrubbing {
 	uint8_t *bytes;              /* the copy; what lies before `keep` may be read and written */
 	uint32_t keep;     /* bytes that will be kept: whoever cannot vouch for more lowers it */
 	unsigned computed; /* in and out: SCRUB_ bits, as in struct scrub_flow */
+	unsigned told;     /* out: those of them that this packet told of */
 	bool hides; /* addresses or hardware addresses are replaced: what may hold one in a form
 		     * that is not known here is cut or blanked */
 };
@@ -53,17 +54,17 @@ static inline uint16_t scrub_be16(const struct scrubbing *x, uint32_t off)
  *
  * Where the network card computes checksums, its driver finds 0 or the sum of the pseudo-header in
  * the field. Such a field is right by accident, once in 65,536 packets; and in which of them tells
- * of the addresses. So a field of that form is trusted only if the last one of this sender that had
- * another form was right, or one of that form was not wrong since.
+ * of the addresses. So a field of that form is trusted as the last of this sender was that told: a
+ * right one of another form, or a wrong one of that form.
  *
  * Takes:    layer, a SCRUB_ bit of `computed`; right; whether the field has such a form.
  */
 static inline bool scrub_trusts(struct scrubbing *x, unsigned layer, bool right, bool left_open)
 {
-	if (right && !left_open)
-		x->computed |= layer;
-	else if (!right && left_open)
-		x->computed &= ~layer;
+	if (right != left_open) {
+		x->computed = right ? x->computed | layer : x->computed & ~layer;
+		x->told |= layer;
+	}
 	return right && (x->computed & layer) != 0;
 }
 

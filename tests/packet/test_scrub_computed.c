@@ -57,10 +57,8 @@ static bool is_right(const uint8_t *frame)
 static const uint8_t *keep(uint32_t window, uint16_t sum)
 {
 	static uint8_t kept[sizeof(m.f.bytes)];
-	struct packet p = {.caplen = m.f.size,
-	    .origlen = m.f.size,
-	    .linktype = ETHERNET,
-	    .data = m.f.bytes};
+	struct packet p = {
+	    .caplen = m.f.size, .origlen = m.f.size, .linktype = ETHERNET, .data = m.f.bytes};
 	struct scrubbed out;
 	struct decoded d;
 
@@ -165,6 +163,44 @@ START_TEST(an_ipv4_header_without_a_sum_keeps_none_though_zero_be_right_by_accid
 }
 END_TEST
 
+/* A flow between a client at this port and the server. */
+static struct flowkey key_of(uint16_t client_port)
+{
+	struct decoded d = {.family = 4, .proto = DECODE_TCP, .sport = client_port, .dport = 443};
+	struct flowkey k;
+
+	memcpy(d.src, m.f.bytes + m.net + 12, 4);
+	memcpy(d.dst, m.f.bytes + m.net + 16, 4);
+	(void)flowkey_make(&d, ETHERNET, VLAN_KEY_NO, &k);
+	return k;
+}
+
+START_TEST(a_new_flow_takes_of_its_ends_what_was_seen_of_others_of_their_role)
+{
+	const unsigned all = SCRUB_IP_COMPUTED | SCRUB_L4_COMPUTED;
+	struct flowkey k = key_of(50000);
+	unsigned client = k.port[SIDE_LOW] == 50000 ? 0 : SCRUB_COMPUTED_BITS;
+	unsigned server = SCRUB_COMPUTED_BITS - client;
+
+	ck_assert_uint_eq(scrub_computed(rig.scrub, &k), all | all << SCRUB_COMPUTED_BITS);
+	ipframe_set16(&m.f, m.l4, 443); /* the server leaves its sums to its card */
+	ipframe_set16(&m.f, m.l4 + 2, 40000);
+	flow.computed = all;
+	ck_assert_uint_eq(kept_sum(keep(7, partial(TCP_SIZE))), 0);
+	ck_assert_uint_eq(scrub_computed(rig.scrub, &k) >> client & all, all);
+	ck_assert_uint_eq(scrub_computed(rig.scrub, &k) >> server & all, SCRUB_IP_COMPUTED);
+	ipframe_set16(&m.f, m.l4, 40000); /* a right one of the client tells nothing of it */
+	ipframe_set16(&m.f, m.l4 + 2, 443);
+	flow.computed = all;
+	ck_assert(is_right(keep(7, sum_for(7))));
+	ck_assert_uint_eq(scrub_computed(rig.scrub, &k) >> server & all, SCRUB_IP_COMPUTED);
+	/* What tells nothing leaves what was told. */
+	flow.computed = 0;
+	(void)keep(8, 0x1234);
+	ck_assert_uint_eq(scrub_computed(rig.scrub, &k) >> client & all, all);
+}
+END_TEST
+
 START_TEST(the_layers_are_known_apart)
 {
 	const uint8_t *kept;
@@ -191,12 +227,12 @@ int main(void)
 	tcase_add_checked_fixture(t, open_rig, close_rig);
 	tcase_add_loop_test(
 	    t, a_sum_that_is_left_to_the_card_is_never_kept_though_it_be_right_by_accident, 0, 3);
-	tcase_add_test(
-	    t, once_a_sender_is_known_to_compute_its_sums_all_that_are_right_stay_right);
+	tcase_add_test(t, once_a_sender_is_known_to_compute_its_sums_all_that_are_right_stay_right);
 	tcase_add_test(t, a_wrong_sum_of_another_form_is_zeroed_and_tells_nothing_of_the_sender);
 	tcase_add_test(t, a_sender_that_leaves_sums_to_the_card_again_is_trusted_no_more);
 	tcase_add_test(t, an_ipv4_header_without_a_sum_keeps_none_though_zero_be_right_by_accident);
 	tcase_add_test(t, the_layers_are_known_apart);
+	tcase_add_test(t, a_new_flow_takes_of_its_ends_what_was_seen_of_others_of_their_role);
 	suite_add_tcase(suite, t);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
