@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "packet/decode.h"
+#include "packet/extension.h"
 #include "packet/link.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -18,18 +19,6 @@ enum {
 	ICMP_ID_END = 6, /* type, code, checksum, identifier */
 	TCP_SIZE = 20,
 	TCP_FLAGS_END = 14 /* seq, ack, data offset and flags lie before */
-};
-
-/* Protocol numbers that are extensions of IPv6; AH stands in IPv4 as well. RFC 7045 section 4. */
-enum {
-	HOP_BY_HOP = 0,
-	ROUTING = 43,
-	FRAGMENT = 44,
-	AUTHENTICATION = 51,
-	DESTINATION = 60,
-	MOBILITY = 135,
-	HIP = 139,
-	SHIM6 = 140
 };
 
 _Static_assert(LINK_MAX_VLANS == 2, "struct decoded has room for two");
@@ -154,35 +143,6 @@ static enum decode_result transport(const struct bounds *b, struct decoded *d, u
 	}
 }
 
-/* Is this a header that leads on to another, in IP of this version? */
-static inline bool is_extension(uint8_t version, uint8_t proto)
-{
-	if (proto == AUTHENTICATION)
-		return true;
-	if (version == 4)
-		return false;
-	switch (proto) {
-	case HOP_BY_HOP:
-	case ROUTING:
-	case FRAGMENT:
-	case DESTINATION:
-	case MOBILITY:
-	case HIP:
-	case SHIM6:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Bytes of the extension header at h. RFC 6564 section 4; AH counts otherwise, RFC 4302 2.2. */
-static inline uint32_t extension_size(uint8_t proto, const uint8_t *h)
-{
-	if (proto == FRAGMENT)
-		return 8;
-	return proto == AUTHENTICATION ? (h[1] + 2u) * 4 : (h[1] + 1u) * 8;
-}
-
 /*
  * Reads a fragment header, RFC 8200 section 4.5: true if the transport header is not in here. An
  * "atomic" fragment, which is the whole datagram, is not a fragment to us (RFC 6946). d->proto of a
@@ -213,14 +173,14 @@ static inline enum decode_result payload(
 	const uint8_t *h;
 	uint32_t size;
 
-	for (unsigned int n = 0; is_extension(version, d->proto); n++) {
+	for (unsigned int n = 0; extension_is(version, d->proto); n++) {
 		if (n == DECODE_MAX_EXTHDRS)
 			return DECODE_MALFORMED;
-		if (!has(b, off, 8)) /* none is smaller */
-			return lacks(b, off, 8);
+		if (!has(b, off, EXTENSION_LEAST_BYTES))
+			return lacks(b, off, EXTENSION_LEAST_BYTES);
 		h = b->data + off;
-		size = extension_size(d->proto, h);
-		if (d->proto == FRAGMENT && later_fragment(d, h))
+		size = extension_bytes(d->proto, h);
+		if (d->proto == EXTENSION_FRAGMENT && later_fragment(d, h))
 			return DECODE_FRAGMENT;
 		if (!has(b, off, size))
 			return lacks(b, off, size);
@@ -288,7 +248,7 @@ static enum decode_result jumbo_length(const struct bounds *b, uint32_t off, uin
 
 	if (!has(b, off, 2))
 		return lacks(b, off, 2);
-	size = extension_size(HOP_BY_HOP, h);
+	size = extension_bytes(EXTENSION_HOP_BY_HOP, h);
 	if (!has(b, off, size))
 		return lacks(b, off, size);
 	while (at + 1 < size) {
@@ -319,7 +279,7 @@ static enum decode_result ipv6(struct bounds *b, struct decoded *d)
 		return lacks(b, d->net_off, IPV6_SIZE);
 	length = be16(ip + 4);
 	d->proto = ip[6];
-	if (length == 0 && d->proto == HOP_BY_HOP) {
+	if (length == 0 && d->proto == EXTENSION_HOP_BY_HOP) {
 		result = jumbo_length(b, d->net_off + IPV6_SIZE, &length);
 		if (result != DECODE_OK)
 			return result;

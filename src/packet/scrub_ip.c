@@ -8,23 +8,10 @@
  */
 #include <errno.h>
 
+#include "packet/extension.h"
 #include "packet/scrub_options.h"
 
 enum { IPV6_SIZE = 40, IPV6_NEXT_AT = 6, IPV6_SRC_AT = 8, IPV6_DST_AT = 24 };
-
-/* See decode.c */
-enum {
-	HOP_BY_HOP = 0,
-	ROUTING = 43,
-	FRAGMENT = 44,
-	AUTHENTICATION = 51,
-	DESTINATION = 60,
-	MOBILITY = 135,
-	HIP = 139,
-	SHIM6 = 140
-};
-
-enum { EXTENSION_LEAST = 8, FRAGMENT_SIZE = 8 };
 
 bool scrub_ip_ends(struct scrubbing *x, const struct scrub_ip *h)
 {
@@ -45,35 +32,14 @@ bool scrub_ip_ends(struct scrubbing *x, const struct scrub_ip *h)
 	return src || dst;
 }
 
-static bool is_extension(const struct scrub_ip *h)
-{
-	switch (h->proto) {
-	case AUTHENTICATION:
-		return true;
-	case HOP_BY_HOP:
-	case ROUTING:
-	case FRAGMENT:
-	case DESTINATION:
-	case MOBILITY:
-	case HIP:
-	case SHIM6:
-		return h->version == 6;
-	default:
-		return false;
-	}
-}
-
 /* Bytes of the extension header at off; 0 if it is not there whole. */
 static uint32_t extension_size(const struct scrubbing *x, const struct scrub_ip *h, uint32_t off)
 {
-	uint32_t size = FRAGMENT_SIZE;
+	uint32_t size;
 
-	if (!scrub_has(x, off, EXTENSION_LEAST))
+	if (!scrub_has(x, off, EXTENSION_LEAST_BYTES))
 		return 0;
-	if (h->proto == AUTHENTICATION)
-		size = (x->bytes[off + 1] + 2u) * 4;
-	else if (h->proto != FRAGMENT)
-		size = (x->bytes[off + 1] + 1u) * 8;
+	size = extension_bytes(h->proto, x->bytes + off);
 	return scrub_has(x, off, size) ? size : 0;
 }
 
@@ -105,15 +71,15 @@ static int extensions(struct scrubbing *x, struct scrub_ip *h)
 	uint32_t off = h->l4_off, size;
 	bool later = false;
 
-	for (unsigned n = 0; !later && is_extension(h); n++) {
+	for (unsigned n = 0; !later && extension_is(h->version, h->proto); n++) {
 		size = n < DECODE_MAX_EXTHDRS ? extension_size(x, h, off) : 0;
 		if (size == 0) {
 			scrub_cut(x, off);
 			return -EBADMSG;
 		}
-		if (h->proto == FRAGMENT)
+		if (h->proto == EXTENSION_FRAGMENT)
 			later = later_fragment(x, h, off);
-		else if (h->proto == AUTHENTICATION)
+		else if (h->proto == EXTENSION_AUTHENTICATION)
 			h->changed |= authentication(x, off, size);
 		else
 			h->changed |= scrub_ipv6_extension(x, h, off, size);

@@ -6,10 +6,8 @@
  *
  * Source: RFC 8200 section 4; IANA, "Internet Protocol Version 6 (IPv6) Parameters".
  */
+#include "packet/extension.h"
 #include "packet/scrub_options.h"
-
-/* Protocol numbers of extension headers. RFC 7045 section 4. */
-enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60, MOBILITY = 135, HIP = 139, SHIM6 = 140 };
 
 /* Option types, with the bits that say what becomes of them */
 enum {
@@ -111,15 +109,15 @@ static bool routing(struct scrubbing *x, struct scrub_ip *h, uint32_t off, uint3
 bool scrub_ipv6_extension(struct scrubbing *x, struct scrub_ip *h, uint32_t off, uint32_t size)
 {
 	switch (h->proto) {
-	case HOP_BY_HOP:
-	case DESTINATION:
+	case EXTENSION_HOP_BY_HOP:
+	case EXTENSION_DESTINATION:
 		return options(x, h, off + 2, off + size);
-	case ROUTING:
+	case EXTENSION_ROUTING:
 		return routing(x, h, off, size);
-	case MOBILITY: /* the type of the message stays: RFC 6275 section 6.1.1 */
+	case EXTENSION_MOBILITY: /* the type of the message stays: RFC 6275 section 6.1.1 */
 		return scrub_options_hide(x, off + 3, size - 3);
-	case HIP:
-	case SHIM6:
+	case EXTENSION_HIP:
+	case EXTENSION_SHIM6:
 		return scrub_options_hide(x, off + 2, size - 2);
 	default:
 		return false;

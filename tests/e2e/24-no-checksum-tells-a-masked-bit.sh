@@ -3,7 +3,7 @@
 # Inputs that differ in nothing but hidden bits of an address give the same files, whatever their
 # checksums are like; and what had good checksums has good ones still.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/privacylib.sh"
+. "$here/privacylib.sh"
 values4=256 values6=64 wrong=16
 [ -z "$quick" ] || values4=16 values6=8 wrong=8
 

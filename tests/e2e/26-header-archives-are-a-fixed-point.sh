@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What --payload leaves is exactly what it says, and archiving that again changes nothing.
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/privacylib.sh"
+. "$here/privacylib.sh"
 need sqlite3
 
 # lengths DIR: captured and original length of each packet
