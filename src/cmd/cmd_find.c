@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* flowkeep find: list the flows of an archive, one per line. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,38 +12,67 @@
 #include "cmd/reading.h"
 #include "fetch/query.h"
 
-/* Nothing, or "uuid PREFIX". */
-static int parse_expression(const struct options *o, struct query_words *ret_words)
+struct expression {
+	struct query_words words;
+	uint8_t host[16]; /* IPv4 as ::ffff:a.b.c.d */
+	bool has_host;
+};
+
+static int parse_uuid(const char *word)
 {
 	char printable[2 * LAYOUT_UUID_SIZE];
 
-	*ret_words = (struct query_words){.match = DAYINDEX_PREFIX};
-	if (o->arg_count == 0)
+	if (layout_prefix_valid(word))
 		return 0;
-	if (o->arg_count != 2 || strcmp(o->args[0], "uuid") != 0) {
-		log_error("options",
-		    "find: not an expression: '%s'; legal: nothing, or uuid PREFIX",
-		    log_printable(printable, sizeof(printable), o->args[0]));
-		return -EINVAL;
-	}
-	if (!layout_prefix_valid(o->args[1])) {
-		log_error("options",
-		    "find: no UUID begins with '%s'; legal: 1 to %d characters of A-Z a-z 0-9 . _ "
-		    "-",
-		    log_printable(printable, sizeof(printable), o->args[1]), LAYOUT_UUID_MAX);
-		return -EINVAL;
-	}
-	ret_words->words = (const char *const *)&o->args[1];
-	ret_words->count = 1;
-	return 0;
+	log_error("options",
+	    "find: no UUID begins with '%s'; legal: 1 to %d characters of A-Z a-z 0-9 . _ -",
+	    log_printable(printable, sizeof(printable), word), LAYOUT_UUID_MAX);
+	return -EINVAL;
 }
 
-static int list(struct query *q, const struct options *o)
+static int parse_host(const char *word, struct expression *e)
+{
+	char printable[2 * LAYOUT_UUID_SIZE];
+
+	memset(e->host, 0, sizeof(e->host));
+	e->host[10] = e->host[11] = 0xff;
+	e->has_host = true;
+	if (inet_pton(AF_INET, word, e->host + 12) == 1 || inet_pton(AF_INET6, word, e->host) == 1)
+		return 0;
+	log_error("options", "find: '%s' is no address; legal: an IPv4 or IPv6 address",
+	    log_printable(printable, sizeof(printable), word));
+	return -EINVAL;
+}
+
+/* Nothing, "uuid PREFIX" or "host ADDRESS". */
+static int parse_expression(const struct options *o, struct expression *ret_expression)
+{
+	char printable[2 * LAYOUT_UUID_SIZE];
+
+	*ret_expression = (struct expression){.words = {.match = DAYINDEX_PREFIX}};
+	if (o->arg_count == 0)
+		return 0;
+	if (o->arg_count == 2 && strcmp(o->args[0], "host") == 0)
+		return parse_host(o->args[1], ret_expression);
+	if (o->arg_count == 2 && strcmp(o->args[0], "uuid") == 0) {
+		ret_expression->words.words = (const char *const *)&o->args[1];
+		ret_expression->words.count = 1;
+		return parse_uuid(o->args[1]);
+	}
+	log_error("options",
+	    "find: not an expression: '%s'; legal: nothing, uuid PREFIX, or host ADDRESS",
+	    log_printable(printable, sizeof(printable), o->args[0]));
+	return -EINVAL;
+}
+
+static int list(struct query *q, const struct options *o, const struct expression *e)
 {
 	const struct query_flow *flows;
 	size_t n;
 	int rv;
 
+	if (e->has_host)
+		query_keep_host(q, e->host);
 	query_sort_by_start(q);
 	flows = query_flows(q, &n);
 	if (n == 0)
@@ -59,7 +89,7 @@ static int list(struct query *q, const struct options *o)
 	return n > 0 ? EXIT_OK : EXIT_PARTLY;
 }
 
-static int find(const struct options *o, struct archive *a, const struct query_words *w)
+static int find(const struct options *o, struct archive *a, const struct expression *e)
 {
 	struct reading_faults faults = {.component = "find"};
 	struct query *q = NULL;
@@ -67,11 +97,11 @@ static int find(const struct options *o, struct archive *a, const struct query_w
 	int rv = query_new(a, reading_bad, &faults, &q);
 
 	if (rv == 0)
-		rv = query_find(q, w);
+		rv = query_find(q, &e->words);
 	if (rv == 0)
 		rv = query_group(q);
 	if (rv == 0)
-		status = list(q, o);
+		status = list(q, o, e);
 	else
 		log_error(
 		    "find", "cannot search the archive: '%s': %s", archive_path(a), strerror(-rv));
@@ -81,15 +111,15 @@ static int find(const struct options *o, struct archive *a, const struct query_w
 
 int cmd_find(const struct options *o)
 {
-	struct query_words w;
+	struct expression e;
 	struct archive *a;
 	int status;
 
-	if (parse_expression(o, &w) != 0)
+	if (parse_expression(o, &e) != 0)
 		return EXIT_USAGE;
 	if (reading_open("find", o->dir, &a) != 0)
 		return EXIT_NOTHING;
-	status = find(o, a, &w);
+	status = find(o, a, &e);
 	archive_close(a);
 	return status;
 }

@@ -18,7 +18,7 @@ static const struct command commands[] = {
     {"capture", COMMAND_CAPTURE, "[BPF words]",
 	"Archive what passes on network interfaces, flow by flow", cmd_capture},
     {"fetch", COMMAND_FETCH, "UUID...", "Give flows back as one pcap", cmd_fetch},
-    {"find", COMMAND_FIND, "[uuid PREFIX]", "List the flows of an archive", cmd_find},
+    {"find", COMMAND_FIND, "[uuid PREFIX | host ADDRESS]", "List the flows of an archive", cmd_find},
     {"verify", COMMAND_VERIFY, "",
 	"Check every file and index row of an archive against each other", cmd_verify},
     {"reindex", COMMAND_REINDEX, "", "Build the index of an archive anew from its files",

@@ -315,6 +315,29 @@ void query_sort_by_start(struct query *q)
 	qsort(q->flows, q->flow_count, sizeof(*q->flows), flows_by_start);
 }
 
+static bool is_end(const struct flowkey *k, enum side side, const uint8_t addr[16])
+{
+	uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (k->family == 6)
+		return memcmp(k->addr[side], addr, 16) == 0;
+	memcpy(mapped + 12, k->addr[side], 4);
+	return memcmp(mapped, addr, 16) == 0;
+}
+
+void query_keep_host(struct query *q, const uint8_t addr[16])
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < q->flow_count; i++) {
+		const struct flowkey *k = &q->flows[i].parts[0]->key;
+
+		if (is_end(k, SIDE_LOW, addr) || is_end(k, SIDE_HIGH, addr))
+			q->flows[kept++] = q->flows[i];
+	}
+	q->flow_count = kept;
+}
+
 void query_free(struct query *q)
 {
 	if (q == NULL)

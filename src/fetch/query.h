@@ -73,6 +73,13 @@ size_t query_lower_bound(const struct query *q, const char *text);
 /* query_sort_by_start - put the flows in the order of their first packets, then UUIDs. */
 void query_sort_by_start(struct query *q);
 
+/*
+ * query_keep_host - of the flows since query_group, those of which an end has this address.
+ *
+ * Takes:    addr of 16 bytes, IPv4 as ::ffff:a.b.c.d.
+ */
+void query_keep_host(struct query *q, const uint8_t addr[16]);
+
 /* query_free - takes NULL. */
 void query_free(struct query *q);
 

@@ -92,6 +92,17 @@ same "modes of files" 640 "$(find a -type f -printf '%m\n' | sort -u | tr '\n' '
 same "modes of directories" 750 "$(find a -type d -printf '%m\n' | sort -u | tr -d '\n')"
 run 0 "$FLOWKEEP" split -d a --progress always --sync none "$data/demo.pcapng"
 check "--progress always draws" grep -q flows err
+for host in 192.0.2.10 2001:db8:1::10; do
+	run 0 "$FLOWKEEP" find -d a --format json host "$host"
+	check "find host $host finds some, and not all" test "$(wc -l <out)" -gt 0 -a "$(wc -l <out)" -lt "$("$FLOWKEEP" find -d a --format uuid | wc -l)"
+	same "find host $host: all of them, and no others" "$("$FLOWKEEP" find -d a --format json | grep -F "_ip\":\"$host\"")" "$(cat out)"
+done
+run 0 "$FLOWKEEP" find -d a --format json host 192.0.2.10
+mapped=$("$FLOWKEEP" find -d a --format json host ::ffff:192.0.2.10)
+same "find host: a mapped address is the IPv4 one" "$(cat out)" "$mapped"
+run 1 "$FLOWKEEP" find -d a host 192.0.2.11
+run 2 "$FLOWKEEP" find -d a host 192.0.2
+run 2 "$FLOWKEEP" find -d a host 192.0.2.10 192.0.2.11
 run 0 "$FLOWKEEP" --version
 check "--version names libraries" grep -q libpcap out
 run 0 "$FLOWKEEP" help
