@@ -315,7 +315,9 @@ START_TEST(bad_words_are_usage_errors)
 	add_three();
 	ck_assert_int_eq(fetch(WORDS((char *)"../x")), 2);
 	ck_assert_int_eq(fetch(NULL), 2);
-	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host", (char *)"192.0.2.1")), 2);
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"port", (char *)"80")), 2);
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host", (char *)"192.0.2")), 2);
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"uuid")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"uuid", (char *)"a", (char *)"b")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"uuid", (char *)"\033[2J")), 2);
