@@ -7,6 +7,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "packet/ipaddr.h"
+
 bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
 {
 	char again[UUID_STR_LEN];
@@ -15,17 +17,6 @@ bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
 		return false;
 	uuid_unparse_lower(bytes, again);
 	return strcmp(again, text) == 0;
-}
-
-static void addr_bytes(const struct flowkey *k, enum side side, uint8_t out[16])
-{
-	if (k->family == 6) {
-		memcpy(out, k->addr[side], 16);
-		return;
-	}
-	memset(out, 0, 10);
-	out[10] = out[11] = 0xff;
-	memcpy(out + 12, k->addr[side], 4);
 }
 
 /* Binds values from left to right. */
@@ -58,7 +49,7 @@ static void bind_ends(struct binder *b, const struct record *r)
 	uint8_t bytes[16];
 
 	for (int i = 0; i < 2; i++) {
-		addr_bytes(&r->key, sides[i], bytes);
+		flowkey_addr_mapped(&r->key, sides[i], bytes);
 		bind_blob(b, bytes);
 		bind_int(b, r->key.port[sides[i]]);
 	}
@@ -137,8 +128,6 @@ static void read_uuid(struct reader *d, char *ret_uuid)
 		d->bad = true;
 }
 
-static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 struct end {
 	uint8_t addr[16]; /* as it stands in the row */
 	uint16_t port;
@@ -157,17 +146,6 @@ static void read_end(struct reader *d, struct end *ret_end)
 	ret_end->port = (uint16_t)read_int(d, UINT16_MAX);
 }
 
-static bool is_mapped(const struct end *e)
-{
-	return memcmp(e->addr, mapped, sizeof(mapped)) == 0;
-}
-
-static void unmap(struct end *e)
-{
-	memcpy(e->addr, e->addr + 12, 4);
-	memset(e->addr + 4, 0, 12);
-}
-
 /*
  * Puts client and server back to the low and the high side of a key. As in decode_packet, a flow is
  * IPv4 where both ends are mapped; with one such end it is IPv6.
@@ -175,19 +153,15 @@ static void unmap(struct end *e)
 static void read_ends(struct reader *d, struct record *r)
 {
 	struct end client, server;
-	int order;
 
 	read_end(d, &client);
 	read_end(d, &server);
-	r->key.family = is_mapped(&client) && is_mapped(&server) ? 4 : 6;
+	r->key.family = ipaddr_is_mapped(client.addr) && ipaddr_is_mapped(server.addr) ? 4 : 6;
 	if (r->key.family == 4) {
-		unmap(&client);
-		unmap(&server);
+		ipaddr_unmap(client.addr);
+		ipaddr_unmap(server.addr);
 	}
-	order = memcmp(client.addr, server.addr, sizeof(client.addr));
-	if (order == 0)
-		order = (int)client.port - (int)server.port;
-	r->client = order <= 0 ? SIDE_LOW : SIDE_HIGH;
+	r->client = flowkey_sender(client.addr, server.addr, client.port, server.port);
 	memcpy(r->key.addr[r->client], client.addr, sizeof(client.addr));
 	memcpy(r->key.addr[!r->client], server.addr, sizeof(server.addr));
 	r->key.port[r->client] = client.port;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* flowkeep find: list the flows of an archive, one per line. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "cmd/flowlist.h"
 #include "cmd/reading.h"
 #include "fetch/query.h"
+#include "packet/ipaddr.h"
 
 struct expression {
 	struct query_words words;
@@ -33,12 +33,17 @@ static int parse_uuid(const char *word)
 static int parse_host(const char *word, struct expression *e)
 {
 	char printable[2 * LAYOUT_UUID_SIZE];
+	uint8_t addr[16];
 
-	memset(e->host, 0, sizeof(e->host));
-	e->host[10] = e->host[11] = 0xff;
 	e->has_host = true;
-	if (inet_pton(AF_INET, word, e->host + 12) == 1 || inet_pton(AF_INET6, word, e->host) == 1)
+	switch (ipaddr_parse(word, addr)) {
+	case 4:
+		ipaddr_map(addr, e->host);
 		return 0;
+	case 6:
+		memcpy(e->host, addr, sizeof(e->host));
+		return 0;
+	}
 	log_error("options", "find: '%s' is no address; legal: an IPv4 or IPv6 address",
 	    log_printable(printable, sizeof(printable), word));
 	return -EINVAL;

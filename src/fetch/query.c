@@ -317,11 +317,9 @@ void query_sort_by_start(struct query *q)
 
 static bool is_end(const struct flowkey *k, enum side side, const uint8_t addr[16])
 {
-	uint8_t mapped[16] = {[10] = 0xff, [11] = 0xff};
+	uint8_t mapped[16];
 
-	if (k->family == 6)
-		return memcmp(k->addr[side], addr, 16) == 0;
-	memcpy(mapped + 12, k->addr[side], 4);
+	flowkey_addr_mapped(k, side, mapped);
 	return memcmp(mapped, addr, 16) == 0;
 }
 

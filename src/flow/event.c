@@ -2,13 +2,12 @@
 /* See event.h. */
 #include "flow/event.h"
 
-#include <arpa/inet.h>
 #include <jansson.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 
 #include "base/clk.h"
+#include "packet/ipaddr.h"
 
 /* How an address was written; that tells which IP the packets are. */
 enum form { FORM_DOTTED, FORM_MAPPED, FORM_IPV6 };
@@ -64,7 +63,6 @@ static enum event_fault get_port(json_t *id, const char *name, uint16_t *ret_por
 static enum event_fault get_address(
     json_t *id, const char *name, uint8_t *ret_address, enum form *ret_form)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 	enum event_fault fault;
 	const char *text;
 
@@ -73,23 +71,16 @@ static enum event_fault get_address(
 		return fault;
 	if (text[0] == '\0')
 		return EVENT_NO_TUPLE;
-	memset(ret_address, 0, 16);
-	if (inet_pton(AF_INET, text, ret_address) == 1) {
+	switch (ipaddr_parse(text, ret_address)) {
+	case 4:
 		*ret_form = FORM_DOTTED;
 		return EVENT_FINE;
-	}
-	if (inet_pton(AF_INET6, text, ret_address) != 1)
+	case 6:
+		*ret_form = ipaddr_is_mapped(ret_address) ? FORM_MAPPED : FORM_IPV6;
+		return EVENT_FINE;
+	default:
 		return EVENT_MALFORMED;
-	*ret_form = memcmp(ret_address, mapped, sizeof(mapped)) == 0 ? FORM_MAPPED : FORM_IPV6;
-	return EVENT_FINE;
-}
-
-static void fold_mapped(uint8_t *address, enum form form)
-{
-	if (form != FORM_MAPPED)
-		return;
-	memcpy(address, address + 12, 4);
-	memset(address + 4, 0, 12);
+	}
 }
 
 /*
@@ -101,8 +92,10 @@ static uint8_t fold(struct decoded *d, enum form src, enum form dst)
 {
 	if (src == FORM_IPV6 || dst == FORM_IPV6)
 		return 6;
-	fold_mapped(d->src, src);
-	fold_mapped(d->dst, dst);
+	if (src == FORM_MAPPED)
+		ipaddr_unmap(d->src);
+	if (dst == FORM_MAPPED)
+		ipaddr_unmap(d->dst);
 	return 4;
 }
 

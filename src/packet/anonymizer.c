@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "packet/ipaddr.h"
+
 #define CACHE_BITS  12
 #define CACHE_SLOTS (1u << CACHE_BITS)
 #define AES_BYTES   16
@@ -138,14 +140,6 @@ static struct bits bits_but(unsigned at, unsigned width, unsigned n)
 	struct bits kept = bits_leading(at + n), field = bits_leading(at + width);
 
 	return (struct bits){kept.high | ~field.high, kept.low | ~field.low};
-}
-
-/* ::ffff:0:0/96, RFC 4291 section 2.5.5.2: an IPv4 address in a socket of IPv6. */
-static bool is_mapped(const uint8_t *addr)
-{
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(addr, prefix, sizeof(prefix)) == 0;
 }
 
 /* ---- netblock ---- */
@@ -319,9 +313,9 @@ bool anonymizer_is_exempt(const struct anonymizer *a, uint8_t family, const uint
 
 	if (a->exempt == NULL)
 		return false;
-	if (family == 6 && !is_mapped(addr))
+	if (family == 6 && !ipaddr_is_mapped(addr))
 		return a->exempt(6, addr, a->exempt_arg);
-	memcpy(as_decoded, family == 6 ? addr + 12 : addr, 4);
+	memcpy(as_decoded, family == 6 ? addr + IPADDR_MAPPED_BYTES : addr, 4);
 	return a->exempt(4, as_decoded, a->exempt_arg);
 }
 
@@ -338,8 +332,8 @@ void anonymizer_map(struct anonymizer *a, uint8_t family, uint8_t *addr)
 		return;
 	if (family == 4)
 		map_v4(a, addr);
-	else if (is_mapped(addr))
-		map_v4(a, addr + 12);
+	else if (ipaddr_is_mapped(addr))
+		map_v4(a, addr + IPADDR_MAPPED_BYTES);
 	else if (a->cryptopan != NULL)
 		bits_store(cryptopan_v6(a, bits_load(addr)), addr);
 	else

@@ -8,6 +8,7 @@
 
 #include "packet/decode.h"
 #include "packet/extension.h"
+#include "packet/ipaddr.h"
 #include "packet/link.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -224,19 +225,14 @@ static enum decode_result ipv4(struct bounds *b, struct decoded *d)
 	return payload(b, d, d->net_off + size, 4);
 }
 
-/* Both ends IPv4-mapped (RFC 4291 section 2.5.5.2): the flow is that of the IPv4 addresses. */
+/* Both ends IPv4-mapped: the flow is that of the IPv4 addresses. */
 static void fold_mapped(struct decoded *d)
 {
-	static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
-
-	if (likely(memcmp(d->src, prefix, sizeof prefix) != 0) ||
-	    memcmp(d->dst, prefix, sizeof prefix) != 0)
+	if (likely(!ipaddr_is_mapped(d->src)) || !ipaddr_is_mapped(d->dst))
 		return;
 	d->family = 4;
-	memcpy(d->src, d->src + 12, 4);
-	memcpy(d->dst, d->dst + 12, 4);
-	memset(d->src + 4, 0, sizeof d->src - 4);
-	memset(d->dst + 4, 0, sizeof d->dst - 4);
+	ipaddr_unmap(d->src);
+	ipaddr_unmap(d->dst);
 }
 
 /* The length of a jumbogram, from an option of its hop-by-hop header at off; RFC 2675 section 2 */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
+#include "packet/ipaddr.h"
+
 enum side flowkey_sender(
     const uint8_t src[16], const uint8_t dst[16], uint16_t sport, uint16_t dport)
 {
@@ -46,6 +48,14 @@ uint64_t flowkey_hash(const struct hash_key *seed, const struct flowkey *k)
 
 	memcpy(words, k, sizeof(words));
 	return hash_words(seed, words, sizeof(words) / sizeof(words[0]));
+}
+
+void flowkey_addr_mapped(const struct flowkey *k, enum side side, uint8_t ret_addr[16])
+{
+	if (k->family == 4)
+		ipaddr_map(k->addr[side], ret_addr);
+	else
+		memcpy(ret_addr, k->addr[side], 16);
 }
 
 char *flowkey_addr_text(const struct flowkey *k, enum side side, char *buf)

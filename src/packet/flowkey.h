@@ -75,6 +75,9 @@ static inline size_t flowkey_addr_bytes(const struct flowkey *k)
 	return k->family == 4 ? 4 : 16;
 }
 
+/* flowkey_addr_mapped - an end's address in 16 bytes, whatever the family: IPv4 is mapped. */
+void flowkey_addr_mapped(const struct flowkey *k, enum side side, uint8_t ret_addr[16]);
+
 /* flowkey_addr_text - an end's address as inet_ntop(3) writes it. buf has 46 bytes. */
 char *flowkey_addr_text(const struct flowkey *k, enum side side, char *buf);
 

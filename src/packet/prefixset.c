@@ -5,7 +5,7 @@
  */
 #include "packet/prefixset.h"
 
-#include <arpa/inet.h>
+#include <arpa/inet.h> /* INET6_ADDRSTRLEN */
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/parse.h"
+#include "packet/ipaddr.h"
 
 #define SLOTS_MIN 16u /* a power of two, as all sizes of the table */
 
@@ -116,14 +117,6 @@ static void note_length(struct prefixset *set, uint8_t family, unsigned bits)
 	set->length_count[f]++;
 }
 
-/* Is this ::ffff:0:0/96, the addresses that stand for IPv4? RFC 4291 section 2.5.5.2 */
-static bool is_mapped(const uint8_t addr[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(addr, mapped, sizeof(mapped)) == 0;
-}
-
 int prefixset_new(struct prefixset **ret_set)
 {
 	struct prefixset *set = calloc(1, sizeof(*set));
@@ -136,13 +129,14 @@ int prefixset_new(struct prefixset **ret_set)
 
 int prefixset_add(struct prefixset *set, uint8_t family, const uint8_t addr[16], unsigned bits)
 {
-	uint8_t folded[16] = {0};
+	uint8_t folded[16];
 	uint64_t words[2];
 	struct prefix p, *s;
 
 	assert((family == 4 && bits <= 32) || (family == 6 && bits <= 128));
-	if (family == 6 && bits >= 96 && is_mapped(addr)) { /* as decoding folds them */
-		memcpy(folded, addr + 12, 4);
+	if (family == 6 && bits >= 96 && ipaddr_is_mapped(addr)) { /* as decoding folds them */
+		memcpy(folded, addr, sizeof(folded));
+		ipaddr_unmap(folded);
 		addr = folded;
 		family = 4;
 		bits -= 96;
@@ -164,7 +158,7 @@ int prefixset_add(struct prefixset *set, uint8_t family, const uint8_t addr[16],
 static int add_item(struct prefixset *set, const char *text, size_t len)
 {
 	char item[ITEM_SIZE], *slash;
-	uint8_t addr[16] = {0}, family;
+	uint8_t addr[16], family;
 	uint64_t bits;
 
 	if (len >= sizeof(item))
@@ -174,11 +168,8 @@ static int add_item(struct prefixset *set, const char *text, size_t len)
 	slash = strchr(item, '/');
 	if (slash != NULL)
 		*slash = '\0';
-	if (inet_pton(AF_INET, item, addr) == 1)
-		family = 4;
-	else if (inet_pton(AF_INET6, item, addr) == 1)
-		family = 6;
-	else
+	family = ipaddr_parse(item, addr);
+	if (family == 0)
 		return -EINVAL;
 	bits = family == 4 ? 32 : 128;
 	if (slash != NULL && parse_number(slash + 1, 0, bits, &bits) != 0)
