@@ -5,10 +5,10 @@
  */
 #include "archive/adopt.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <search.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,13 +17,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/dayindex.h"
 #include "archive/runpolicy.h"
 #include "archive/salvage.h"
+#include "archive/segment.h"
+#include "archive/staging.h"
+#include "archive/store_private.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "pcapfile/gzmember.h"
 
-#define SEQ_DIGITS 16u
+/*
+ * What becomes of the files is told by the note before them, in the order of names. A note goes
+ * once none of its files are left. Where it cannot be read they stay: a record that claims nothing
+ * was hidden could be false.
+ */
+struct note {
+	bool there;
+	bool unknown; /* it cannot be read */
+	uint64_t serial;
+	uint64_t left;     /* files that stay where they are */
+	struct record run; /* policy and snap length of the run that staged them */
+};
 
 struct adopting {
 	struct archive *archive;
@@ -31,17 +46,17 @@ struct adopting {
 	struct store *store;
 	struct salvager *salvager;
 	struct salvage found; /* of the present file */
-	struct record run;    /* policy and snap length of the run that staged it */
-	bool run_unknown;     /* they were noted, but the note cannot be read */
+	struct note note;
+	void *given; /* names in segments that no index knows yet, see tsearch(3) */
 	char error[RESCAN_ERROR_SIZE];
 };
 
 /* A staged file: its name taken apart, and open. */
 struct staged {
-	uint64_t serial;
-	const char *uuid; /* within its name; STORE_UNNAMED where it has none */
+	struct layout_staged name;
 	int fd;
 	struct stat st;
+	struct extent flow; /* the flow file in it */
 };
 
 __attribute__((format(printf, 3, 4))) static enum adopt_result say(
@@ -62,18 +77,7 @@ static enum adopt_result failed(struct adopting *x, const char *step, int rv)
 
 static bool is_unnamed(const struct staged *f)
 {
-	return strcmp(f->uuid, STORE_UNNAMED) == 0;
-}
-
-/* SEQ.UUID or SEQ.-, in the one spelling that we write. */
-static bool parse_name(const char *name, struct staged *f)
-{
-	if (strspn(name, "0123456789abcdef") != SEQ_DIGITS || name[SEQ_DIGITS] != '.' ||
-	    !layout_uuid_valid(name + SEQ_DIGITS + 1))
-		return false;
-	f->serial = strtoull(name, NULL, 16);
-	f->uuid = name + SEQ_DIGITS + 1;
-	return true;
+	return strcmp(f->name.uuid, STORE_UNNAMED) == 0;
 }
 
 /*
@@ -134,6 +138,24 @@ static bool read_first_part(
 	return flowkey_equal(&k, &ret_first->key);
 }
 
+/* The same where it lies in a segment, as the index has it. */
+static bool find_first_part(
+    const struct adopting *x, const struct record *r, int32_t day, struct record *ret_first)
+{
+	struct dayindex *index;
+	struct flowkey k = r->key;
+	int rv;
+
+	if (dayindex_open(x->archive, day, DAYINDEX_READ, &index) != 0)
+		return false;
+	rv = dayindex_find(index, r->uuid, 0, ret_first);
+	dayindex_close(index);
+	if (rv != 1 || ret_first->segment == 0)
+		return false;
+	memcpy(k.vlan, ret_first->key.vlan, sizeof(k.vlan));
+	return flowkey_equal(&k, &ret_first->key);
+}
+
 /*
  * What a later part cannot know of its flow is told by the first one, if that lies in the same day
  * or the day before. Else the part is taken at its own word.
@@ -142,9 +164,12 @@ static void learn_from_first_part(const struct adopting *x, struct record *r)
 {
 	struct record first;
 
-	if (!read_first_part(x, r, r->day, &first) && !read_first_part(x, r, r->day - 1, &first))
+	if (!read_first_part(x, r, r->day, &first) && !find_first_part(x, r, r->day, &first) &&
+	    !read_first_part(x, r, r->day - 1, &first) &&
+	    !find_first_part(x, r, r->day - 1, &first))
 		return;
-	r->part = 1; /* or higher: what counts for the record is that it is not the first */
+	if (r->part == 0)
+		r->part = 1; /* or higher: what counts for the record is that it is not the first */
 	r->client = first.client;
 	r->uuid_source = first.uuid_source;
 	memcpy(r->key.vlan, first.key.vlan, sizeof(r->key.vlan));
@@ -159,8 +184,9 @@ static void make_record(const struct adopting *x, const struct staged *f, struct
 	    .client = tally_client(&s->sums.roles, &s->sums.key),
 	    .end_reason = END_CRASH,
 	    .uuid_source = UUID_GENERATED,
-	    .policy = x->run.policy,
-	    .snaplen = x->run.snaplen,
+	    .part = f->name.part,
+	    .policy = x->note.run.policy,
+	    .snaplen = x->note.run.snaplen,
 	    .day = clk_day(s->sums.tally.first_ns)};
 	if (x->config->vlan_key == VLAN_KEY_YES)
 		memcpy(r->key.vlan, s->vlan, sizeof(r->key.vlan));
@@ -168,8 +194,8 @@ static void make_record(const struct adopting *x, const struct staged *f, struct
 		(void)x->config->generate(&r->key, s->origin_ns, s->origin_seq, r->uuid);
 		return;
 	}
-	(void)snprintf(r->uuid, sizeof(r->uuid), "%s", f->uuid);
-	if (is_generated(x, f->uuid, &r->key))
+	(void)snprintf(r->uuid, sizeof(r->uuid), "%s", f->name.uuid);
+	if (is_generated(x, f->name.uuid, &r->key))
 		return;
 	r->uuid_source = UUID_EVENT;
 	learn_from_first_part(x, r);
@@ -204,16 +230,82 @@ static bool is_linked(const struct adopting *x, const struct staged *f, int32_t 
 	return f->st.st_nlink > 1 && rescan_day(x->archive, day, is_twin, &t) == 0 && t.found;
 }
 
-/* The number to try first: where the first part lies in the day before, this is a later one. */
-static uint32_t first_number(const struct adopting *x, const struct record *r)
+/* A published part of a flow, wherever it lies in its day; the caller closes the descriptor. */
+static bool open_published(
+    const struct adopting *x, const struct record *r, uint32_t number, struct extent *ret_extent)
 {
 	char name[LAYOUT_NAME_SIZE];
-	int dir = archive_open_day(x->archive, r->day - 1);
-	bool there = dir >= 0 && faccessat(dir, layout_file_name(r->uuid, 0, name), F_OK,
-				     AT_SYMLINK_NOFOLLOW) == 0;
+	int dir = archive_open_day(x->archive, r->day);
+	struct dayindex *index;
+	struct record row = {.segment = 0};
+	int fd;
 
+	if (dir < 0)
+		return false;
+	if (dayindex_open(x->archive, r->day, DAYINDEX_READ, &index) == 0) {
+		(void)dayindex_find(index, r->uuid, number, &row); /* else there may be a file */
+		dayindex_close(index);
+	}
+	fd = row.segment != 0 ? segment_open(dir, row.segment)
+			      : openat(dir, layout_file_name(r->uuid, number, name),
+				    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	fileio_close(dir);
-	return there ? 1 : 0;
+	if (fd < 0)
+		return false;
+	if (fileio_extent(fd, ret_extent) != 0) {
+		fileio_close(fd);
+		return false;
+	}
+	if (row.segment != 0) {
+		ret_extent->offset = row.offset;
+		ret_extent->length = row.length;
+	}
+	return true;
+}
+
+/*
+ * Does a published part of the flow begin with these very members? A split that was killed is run
+ * again, which archives the whole of what the first run had only begun.
+ */
+static bool is_begun(const struct adopting *x, const struct staged *f, const struct record *r)
+{
+	const struct store_source src = {.head = {f->fd, f->flow.offset, x->found.end}};
+	struct extent e;
+	int same = 0;
+
+	for (uint32_t n = f->name.part; same != 1 && open_published(x, r, n, &e); n++) {
+		if (e.length > src.head.length)
+			e.length = src.head.length;
+		same = store_same_bytes(x->store, &e, &src);
+		fileio_close(e.fd);
+	}
+	return same == 1;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/*
+ * In segments the index tells which names are taken, and it knows nothing yet of what was published
+ * since the adoption began. Remembers a name. Returns 0; -EEXIST it was given away by us; -ENOMEM.
+ */
+static int remember_name(struct adopting *x, const struct record *r, uint32_t part)
+{
+	char name[LAYOUT_NAME_SIZE], day[LAYOUT_DAY_SIZE], *key;
+	char **node;
+
+	if (x->config->store != STORE_SEGMENTS)
+		return 0;
+	if (asprintf(&key, "%s/%s", layout_day_path(r->day, day),
+		layout_file_name(r->uuid, part, name)) < 0)
+		return -ENOMEM;
+	node = tsearch(key, &x->given, by_text);
+	if (node != NULL && *node == key)
+		return 0;
+	free(key);
+	return node != NULL ? -EEXIST : -ENOMEM;
 }
 
 /* Appends data, which makes the file complete, and publishes it. */
@@ -221,38 +313,60 @@ static enum adopt_result publish(
     struct adopting *x, const struct staged *f, struct record *r, const void *data, size_t len)
 {
 	enum store_result result = STORE_PUBLISHED;
-	struct store_part part = {
-	    .uuid = r->uuid, .day = r->day, .serial = f->serial, .part = first_number(x, r)};
-	int rv = store_rename_staged(x->store, &part, f->uuid);
+	struct store_part part = {.uuid = r->uuid,
+	    .day = r->day,
+	    .serial = f->name.serial,
+	    .part = f->name.part,
+	    .mtime_ns = r->tally.last_ns};
+	int rv = remember_name(x, r, part.part);
 
+	if (rv == -EEXIST)
+		return say(x, ADOPT_LATER, "another part got its name just now");
+	if (rv == 0)
+		rv = store_rename_staged(x->store, &part, f->name.uuid);
 	if (rv != 0)
 		return failed(x, "cannot be renamed", rv);
 	rv = store_publish_staged(x->store, &part, data, len, &result);
 	if (rv != 0)
 		return failed(x, "cannot be published", rv);
+	if (result == STORE_PUBLISHED && part.part != f->name.part)
+		(void)remember_name(x, r, part.part); /* mending tells the two apart, too */
 	r->part = part.part;
+	r->segment = part.segment;
+	r->offset = part.offset;
 	r->length = part.length;
 	return result == STORE_PUBLISHED ? ADOPT_PUBLISHED : ADOPT_DUPLICATE;
+}
+
+static int discard_staged(const struct adopting *x, const struct staged *f)
+{
+	const struct store_part part = {
+	    .uuid = f->name.uuid, .serial = f->name.serial, .part = f->name.part};
+
+	return store_discard_staged(x->store, &part);
+}
+
+static enum adopt_result discard_duplicate(struct adopting *x, const struct staged *f)
+{
+	int rv = discard_staged(x, f);
+
+	return rv == 0 ? ADOPT_DUPLICATE : failed(x, "cannot be removed", rv);
 }
 
 /* Its record is there: only the rename was missing. */
 static enum adopt_result publish_complete(
     struct adopting *x, const struct staged *f, struct record *r)
 {
-	int rv = rescan_fd(f->fd, r, x->error);
+	int rv = rescan_extent(&f->flow, r, x->error);
 
 	if (rv != 0)
 		return rv == -EBADMSG ? ADOPT_DAMAGED : ADOPT_FAILED;
-	if (!is_unnamed(f) && strcmp(r->uuid, f->uuid) != 0)
+	if (!is_unnamed(f) && strcmp(r->uuid, f->name.uuid) != 0)
 		return say(x, ADOPT_DAMAGED, "its record names another flow");
 	r->day = clk_day(r->tally.first_ns);
-	if (is_linked(x, f, r->day)) {
-		struct store_part part = {.uuid = f->uuid, .serial = f->serial};
-
-		rv = store_discard_staged(x->store, &part);
-		return rv == 0 ? ADOPT_DUPLICATE : failed(x, "cannot be removed", rv);
-	}
-	return publish(x, f, r, "", 0);
+	if (is_linked(x, f, r->day) || (x->config->tidy && is_begun(x, f, r)))
+		return discard_duplicate(x, f);
+	return x->config->tidy ? ADOPT_LATER : publish(x, f, r, "", 0);
 }
 
 static enum adopt_result publish_partial(
@@ -266,12 +380,16 @@ static enum adopt_result publish_partial(
 
 	if (f->st.st_nlink > 1)
 		return say(x, ADOPT_DAMAGED, "it has other names, too: not touched");
-	if (x->run_unknown)
+	if (x->note.unknown)
 		return say(x, ADOPT_FAILED,
 		    "the note of the policy it was staged under, beside it, "
 		    "cannot be read");
 	make_record(x, f, r);
-	if (s->end < s->size && ftruncate(f->fd, (off_t)s->end) != 0)
+	if (is_begun(x, f, r))
+		return discard_duplicate(x, f);
+	if (x->config->tidy)
+		return ADOPT_LATER;
+	if (s->end < s->size && ftruncate(f->fd, (off_t)(f->flow.offset + s->end)) != 0)
 		return failed(x, "cannot be cut", -errno);
 	len = record_format(r, json);
 	len = gzmember_write_extra(RECORD_ID, json, len, member);
@@ -284,18 +402,19 @@ static enum adopt_result publish_partial(
 
 static enum adopt_result discard(struct adopting *x, const struct staged *f)
 {
-	struct store_part part = {.uuid = f->uuid, .serial = f->serial};
-	int rv = store_discard_staged(x->store, &part);
+	int rv = discard_staged(x, f);
 
 	if (rv != 0)
 		return failed(x, "cannot be removed", rv);
 	return say(x, ADOPT_EMPTY, "%s", x->found.error);
 }
 
-static enum adopt_result adopt_open(struct adopting *x, const struct staged *f, struct record *r)
+static enum adopt_result adopt_open(struct adopting *x, struct staged *f, struct record *r)
 {
-	int rv = salvage_read(x->salvager, f->fd, &x->found);
+	int rv = store_staged_extent(f->fd, &f->flow);
 
+	if (rv == 0)
+		rv = salvage_read(x->salvager, &f->flow, &x->found);
 	if (rv != 0)
 		return failed(x, "cannot be read", rv);
 	switch (x->found.state) {
@@ -316,7 +435,7 @@ static enum adopt_result adopt_one(struct adopting *x, const char *name, struct 
 	enum adopt_result what;
 
 	x->error[0] = '\0';
-	if (!parse_name(name, &f))
+	if (!layout_parse_staged_name(name, &f.name))
 		return say(x, ADOPT_DAMAGED, "not the name of a staged file");
 	what = open_staged(x, name, &f);
 	if (what == ADOPT_PUBLISHED)
@@ -326,68 +445,6 @@ static enum adopt_result adopt_one(struct adopting *x, const char *name, struct 
 }
 
 /* ---- the directory ---- */
-
-struct names {
-	char **name;
-	size_t count, room;
-};
-
-static void names_free(struct names *n)
-{
-	for (size_t i = 0; i < n->count; i++)
-		free(n->name[i]);
-	free(n->name);
-}
-
-static int add_name(struct names *n, const char *name)
-{
-	if (n->count == n->room) {
-		size_t room = n->room ? n->room * 2 : 64;
-		char **p = realloc(n->name, room * sizeof(*p));
-
-		if (p == NULL)
-			return -ENOMEM;
-		n->name = p;
-		n->room = room;
-	}
-	n->name[n->count] = strdup(name);
-	if (n->name[n->count] == NULL)
-		return -ENOMEM;
-	n->count++;
-	return 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* All names, before any of them is changed, in the order in which their flows began. */
-static int read_names(const struct archive *a, struct names *n)
-{
-	int fd = openat(archive_staging(a), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rv = 0;
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-
-	if (d == NULL) {
-		rv = -errno;
-		fileio_close(fd);
-		return rv;
-	}
-	while (rv == 0) {
-		struct dirent *e = (errno = 0, readdir(d));
-
-		if (e == NULL) {
-			rv = -errno; /* 0 at the end */
-			break;
-		}
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			rv = add_name(n, e->d_name);
-	}
-	(void)closedir(d); /* only read from */
-	if (n->count > 0)
-		qsort(n->name, n->count, sizeof(*n->name), by_name);
-	return rv;
-}
 
 static void count(struct adopt_totals *t, enum adopt_result what, const struct record *r)
 {
@@ -408,62 +465,67 @@ static void count(struct adopt_totals *t, enum adopt_result what, const struct r
 	case ADOPT_FAILED:
 		t->failed++;
 		break;
+	case ADOPT_LATER:
+		t->later++;
+		break;
 	}
 }
 
-/*
- * What becomes of the files is told by the note before them, in the order of names. A note goes
- * once none of its files are left. Where it cannot be read they stay: a record that claims nothing
- * was hidden could be false.
- */
-struct note {
-	uint64_t serial;
-	uint64_t left; /* files that stay where they are */
-	bool there;
-};
-
-static void end_note(struct adopting *x, struct note *n)
+static void end_note(struct adopting *x)
 {
-	if (n->there && n->left == 0)
-		runpolicy_remove(x->archive, n->serial);
-	*n = (struct note){0};
-	x->run = (struct record){.snaplen = PACKET_MAX_CAPLEN};
-	x->run_unknown = false;
+	if (x->note.there && x->note.left == 0)
+		runpolicy_remove(x->archive, x->note.serial);
+	x->note = (struct note){.run = {.snaplen = PACKET_MAX_CAPLEN}};
 }
 
-static bool take_note(struct adopting *x, const char *name, struct note *n)
+static bool take_note(struct adopting *x, const char *name)
 {
+	struct note *n = &x->note;
 	uint64_t serial;
 
 	if (!runpolicy_name_valid(name, &serial))
 		return false;
-	end_note(x, n);
-	n->serial = serial;
+	end_note(x);
 	n->there = true;
-	x->run_unknown = runpolicy_read(x->archive, serial, &x->run) != 0;
+	n->serial = serial;
+	n->unknown = runpolicy_read(x->archive, serial, &n->run) != 0;
 	return true;
 }
 
-static void adopt_all(struct adopting *x, const struct names *n, struct adopt_totals *t)
+static bool stays(enum adopt_result what)
+{
+	return what == ADOPT_DAMAGED || what == ADOPT_FAILED || what == ADOPT_LATER;
+}
+
+static void adopt_all(struct adopting *x, const struct staging *s, struct adopt_totals *t)
 {
 	const struct adopt_config *c = x->config;
-	struct note note = {0};
 
-	end_note(x, &note);
-	for (size_t i = 0; i < n->count; i++) {
+	end_note(x);
+	for (size_t i = 0; i < s->count; i++) {
 		struct record r;
 		enum adopt_result what;
 
-		if (take_note(x, n->name[i], &note))
+		if (take_note(x, s->names[i]))
 			continue;
-		what = adopt_one(x, n->name[i], &r);
-		note.left += what == ADOPT_DAMAGED || what == ADOPT_FAILED;
+		what = adopt_one(x, s->names[i], &r);
+		x->note.left += stays(what);
 		count(t, what, &r);
 		if (c->fn != NULL)
-			c->fn(n->name[i], what, what == ADOPT_PUBLISHED ? &r : NULL, x->error,
+			c->fn(s->names[i], what, what == ADOPT_PUBLISHED ? &r : NULL, x->error,
 			    c->arg);
 	}
-	end_note(x, &note);
+	end_note(x);
+}
+
+static int new_store(struct adopting *x)
+{
+	const struct store_config c = {.archive = x->archive,
+	    .kind = x->config->store,
+	    .sync = x->config->sync,
+	    .names = x->config->names};
+
+	return store_new(&c, &x->store);
 }
 
 int adopt_staged(
@@ -471,22 +533,23 @@ int adopt_staged(
 {
 	struct adopting x = {.archive = a, .config = config};
 	struct adopt_totals totals = {0};
-	struct names names = {0};
-	int rv = read_names(a, &names);
+	struct staging s = {0};
+	int rv = staging_read(archive_staging(a), &s);
 
-	if (rv == 0 && names.count > 0)
+	if (rv == 0 && s.count > 0)
 		rv = salvage_new(&x.salvager);
-	if (rv == 0 && names.count > 0)
-		rv = store_new(a, config->sync, &x.store);
+	if (rv == 0 && s.count > 0)
+		rv = new_store(&x);
 	if (rv == 0)
-		adopt_all(&x, &names, &totals);
+		adopt_all(&x, &s, &totals);
 	/* On disk before the mending indexes it, as the catalog has it. */
 	if (rv == 0 && config->sync == SYNC_GROUP && totals.published > 0 &&
 	    syncfs(archive_root(a)) != 0)
 		rv = -errno;
 	store_free(x.store);
 	salvage_free(x.salvager);
-	names_free(&names);
+	tdestroy(x.given, free);
+	staging_free(&s);
 	if (rv == 0)
 		*ret_totals = totals;
 	return rv;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Publishes what an earlier run left in .staging when it was killed: flows that it was writing, up
- * to the last packet that is whole. Called at the start of the one writer, before the days that are
- * listed as dirty are mended: the mending writes the rows.
+ * to the last packet that is whole. Called at the start of the one writer. The mending of the days
+ * that are dirty then writes the rows; where there are segments the days are mended before that,
+ * too, for only the index tells which names are taken.
  *
  * Whatever lies in .staging and is not such a flow stays there, untouched.
  *
@@ -11,6 +12,7 @@
 #ifndef ARCHIVE_ADOPT_H
 #define ARCHIVE_ADOPT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "archive/archive.h"
@@ -19,10 +21,13 @@
 
 enum adopt_result {
 	ADOPT_PUBLISHED,
-	ADOPT_DUPLICATE, /* the archive holds a file with the same bytes: removed */
+	ADOPT_DUPLICATE, /* the archive holds a part with the same bytes, or one that begins with
+			    all that was whole of it: removed */
 	ADOPT_EMPTY,     /* no whole packet was in it: removed */
 	ADOPT_DAMAGED,   /* nothing of it can be used, or it is none of ours: left where it is */
-	ADOPT_FAILED     /* a file of ours, but the disk refused: left for the next start */
+	ADOPT_FAILED,    /* a file of ours, but the disk refused: left for the next start */
+	ADOPT_LATER      /* its name was given away by this adoption: mend the days, adopt again;
+			    or only what is published already was to go: left */
 };
 
 /*
@@ -39,7 +44,10 @@ typedef char *adopt_uuid_fn(
     const struct flowkey *k, int64_t first_ns, uint32_t first_seq, char *buf);
 
 struct adopt_config {
+	enum store_kind store;
 	enum sync_mode sync;
+	struct names *names;    /* NULL: there are only files */
+	bool tidy;              /* remove what is published already, and publish nothing */
 	enum vlan_key vlan_key; /* whether VLAN ids tell flows apart, where the name does not say */
 	adopt_uuid_fn *generate; /* buf has LAYOUT_UUID_SIZE bytes */
 	adopt_fn *fn;            /* may be NULL */
@@ -47,8 +55,8 @@ struct adopt_config {
 };
 
 struct adopt_totals {
-	uint64_t published, duplicate, empty, damaged, failed; /* files */
-	uint64_t packets;                                      /* in the published ones */
+	uint64_t published, duplicate, empty, damaged, failed, later; /* files */
+	uint64_t packets;                                             /* in the published ones */
 };
 
 /*

@@ -11,6 +11,7 @@
 #define ARCHIVE_CATALOG_H
 
 #include "archive/archive.h"
+#include "archive/dayindex.h"
 #include "archive/record.h"
 #include "archive/store.h"
 
@@ -26,14 +27,38 @@ struct catalog_result {
 	int first_error; /* -errno of the first of them, else 0 */
 };
 
-/*
- * catalog_start - Takes the archive, open for writing, which outlives the catalog.
- * Returns:  0; -ENOMEM, -EAGAIN.
- */
-int catalog_start(struct archive *a, enum sync_mode sync, struct catalog **ret_catalog);
+struct catalog_config {
+	struct archive *archive; /* open for writing, outlives the catalog */
+	enum sync_mode sync;
+	enum dayindex_secondary secondary;
+};
+
+/* catalog_start - Returns: 0; -ENOMEM, -EAGAIN. */
+int catalog_start(const struct catalog_config *config, struct catalog **ret_catalog);
 
 /* catalog_put - hand over the record of a published part (copied). May wait. */
 void catalog_put(struct catalog *c, const struct record *r);
+
+/* catalog_leave - archive_leave_day, once all records that were put before are indexed. May wait.
+ */
+void catalog_leave(struct catalog *c, int32_t day);
+
+/*
+ * Questions and orders to the catalog, which come after all records that were put before; the
+ * caller waits. Returns: as the functions of dayindex.h of the same name.
+ *
+ * catalog_find - one part. catalog_summary - of a day. catalog_each_name - all parts of a day (fn
+ * runs in the catalog thread).
+ * catalog_change - what fn does is one transaction with the rows of the open group; committed when
+ * this returns. fn runs in the catalog thread, and ends it all with a negative result.
+ */
+int catalog_find(
+    struct catalog *c, int32_t day, const char *uuid, uint32_t part, struct record *ret_record);
+int catalog_summary(struct catalog *c, int32_t day, struct dayindex_summary *ret_summary);
+int catalog_each_name(struct catalog *c, int32_t day, dayindex_fn *fn, void *arg);
+typedef int catalog_change_fn(struct dayindex *x, void *arg);
+
+int catalog_change(struct catalog *c, int32_t day, catalog_change_fn *fn, void *arg);
 
 /*
  * catalog_stop - commit what is left, strike the days whose index is complete, end the thread.

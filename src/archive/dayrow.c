@@ -9,6 +9,8 @@
 
 #include "packet/ipaddr.h"
 
+#define FILE_BLOCK 4096u /* what a file of its own takes at least, on usual file systems */
+
 bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
 {
 	char again[UUID_STR_LEN];
@@ -35,7 +37,7 @@ static void bind_blob(struct binder *b, const uint8_t bytes[16])
 	b->rc |= sqlite3_bind_blob(b->st, b->at++, bytes, 16, SQLITE_TRANSIENT);
 }
 
-/* The text outlives the statement's step: it is the caller's, or a constant. */
+/* The text outlives the statement's step: it is the caller's, or a constant. "" is NULL. */
 static void bind_text(struct binder *b, const char *text)
 {
 	b->rc |= text[0] ? sqlite3_bind_text(b->st, b->at, text, -1, SQLITE_STATIC)
@@ -55,17 +57,54 @@ static void bind_ends(struct binder *b, const struct record *r)
 	}
 }
 
+static void bind_uuid(struct binder *b, const char *text)
+{
+	uint8_t bytes[16];
+
+	if (dayrow_uuid_bytes(text, bytes))
+		bind_blob(b, bytes);
+	else
+		bind_text(b, text);
+}
+
+/* The only way for a bind to fail is to lack memory, as all places are there. */
+static int bound(const struct binder *b)
+{
+	return b->rc == SQLITE_OK ? 0 : -ENOMEM;
+}
+
+int dayrow_bind_uuid(sqlite3_stmt *st, int place, const char *text)
+{
+	struct binder b = {st, place, SQLITE_OK};
+
+	bind_uuid(&b, text);
+	return bound(&b);
+}
+
+/* Where the flow file lies, and what is hidden in it. */
+static void bind_place(struct binder *b, const struct record *r)
+{
+	char policy[RECORD_POLICY_SIZE];
+
+	bind_int(b, r->length);
+	if (r->segment != 0)
+		bind_int(b, r->segment);
+	else
+		bind_text(b, "");
+	bind_int(b, r->offset);
+	if (record_policy_text(r, policy)[0] != '\0')
+		b->rc |= sqlite3_bind_text(b->st, b->at++, policy, -1, SQLITE_TRANSIENT);
+	else
+		bind_text(b, "");
+}
+
 int dayrow_bind(sqlite3_stmt *st, const struct record *r)
 {
 	const struct tally *t = &r->tally;
 	struct binder b = {st, 1, SQLITE_OK};
 	enum side c = r->client, s = !c;
-	uint8_t bytes[16];
 
-	if (dayrow_uuid_bytes(r->uuid, bytes))
-		bind_blob(&b, bytes);
-	else
-		bind_text(&b, r->uuid);
+	bind_uuid(&b, r->uuid);
 	bind_int(&b, r->part);
 	bind_int(&b, r->key.proto);
 	bind_int(&b, r->key.linktype);
@@ -89,8 +128,8 @@ int dayrow_bind(sqlite3_stmt *st, const struct record *r)
 	bind_int(&b, r->cut_duration_pkts);
 	bind_int(&b, r->cut_bytes_pkts);
 	bind_int(&b, (uint64_t)r->key.vlan[0] << 12 | r->key.vlan[1]);
-	bind_int(&b, r->length);
-	return b.rc == SQLITE_OK ? 0 : -ENOMEM; /* the only way for a bind to fail */
+	bind_place(&b, r);
+	return bound(&b);
 }
 
 /* Reads columns from left to right; whatever is not as we write it makes the row bad. */
@@ -185,6 +224,37 @@ static void read_counts(struct reader *d, struct record *r)
 	t->tcp_flags[s] = (uint8_t)read_int(d, UINT8_MAX);
 }
 
+/* NULL, or a number that is in bounds and not 0. */
+static uint32_t read_segment(struct reader *d)
+{
+	bool none = sqlite3_column_type(d->st, d->at) == SQLITE_NULL;
+	uint32_t number = (uint32_t)read_int(d, UINT32_MAX);
+
+	if (!none && number == 0)
+		d->bad = true;
+	return number;
+}
+
+static void read_place(struct reader *d, struct record *r)
+{
+	r->length = read_int(d, INT64_MAX);
+	r->segment = read_segment(d);
+	r->offset = read_int(d, INT64_MAX);
+	/* In a segment a header comes first; a file has nothing in front. */
+	if ((r->segment == 0) != (r->offset == 0) || r->length > INT64_MAX - r->offset)
+		d->bad = true;
+}
+
+static void read_policy(struct reader *d, struct record *r)
+{
+	bool none = sqlite3_column_type(d->st, d->at) == SQLITE_NULL;
+	const char *text = read_text(d);
+
+	/* Nothing is hidden: that is NULL, and nothing else. */
+	if (none != (text[0] == '\0') || record_parse_policy_text(text, r) != 0)
+		d->bad = true;
+}
+
 int dayrow_read(sqlite3_stmt *st, struct record *r)
 {
 	struct reader d = {st, 0, false};
@@ -210,6 +280,97 @@ int dayrow_read(sqlite3_stmt *st, struct record *r)
 	vlan_key = read_int(&d, 0xffffff);
 	r->key.vlan[0] = (uint16_t)(vlan_key >> 12);
 	r->key.vlan[1] = (uint16_t)(vlan_key & 0xfff);
-	r->length = read_int(&d, INT64_MAX);
+	read_place(&d, r);
+	read_policy(&d, r);
+	return d.bad ? -EBADMSG : 0;
+}
+
+/* ---- the summary ------------------------------------------------------------------------------
+ */
+
+static const struct dayindex_summary nothing = {.start_ns = INT64_MAX, .end_ns = INT64_MIN};
+
+static void add(uint64_t *sum, uint64_t n)
+{
+	*sum = n > INT64_MAX - *sum ? INT64_MAX : *sum + n;
+}
+
+static void subtract(uint64_t *sum, uint64_t n)
+{
+	*sum -= n < *sum ? n : *sum;
+}
+
+void dayrow_summary_add(struct dayindex_summary *s, const struct record *r)
+{
+	const struct tally *t = &r->tally;
+
+	add(&s->parts, 1);
+	for (int side = 0; side < 2; side++) {
+		add(&s->packets, t->pkts[side]);
+		add(&s->bytes, t->bytes[side]);
+	}
+	add(&s->length, r->length);
+	if (r->segment != 0) {
+		add(&s->segment_parts, 1);
+	} else {
+		add(&s->file_parts, 1);
+		add(&s->file_bytes, (r->length + FILE_BLOCK - 1) / FILE_BLOCK * FILE_BLOCK);
+	}
+	if (t->first_ns < s->start_ns)
+		s->start_ns = t->first_ns;
+	if (t->last_ns > s->end_ns)
+		s->end_ns = t->last_ns;
+}
+
+void dayrow_summary_subtract(struct dayindex_summary *s, const struct dayindex_summary *gone)
+{
+	subtract(&s->parts, gone->parts);
+	subtract(&s->packets, gone->packets);
+	subtract(&s->bytes, gone->bytes);
+	subtract(&s->length, gone->length);
+	subtract(&s->file_parts, gone->file_parts);
+	subtract(&s->file_bytes, gone->file_bytes);
+	subtract(&s->segment_parts, gone->segment_parts);
+	if (s->parts == 0)
+		*s = nothing;
+}
+
+int dayrow_summary_bind(sqlite3_stmt *st, const struct dayindex_summary *s)
+{
+	struct binder b = {st, 1, SQLITE_OK};
+
+	bind_int(&b, s->parts);
+	bind_int(&b, s->packets);
+	bind_int(&b, s->bytes);
+	bind_int(&b, s->length);
+	bind_int(&b, s->file_parts);
+	bind_int(&b, s->file_bytes);
+	bind_int(&b, s->segment_parts);
+	if (s->parts > 0) {
+		bind_int(&b, (uint64_t)s->start_ns);
+		bind_int(&b, (uint64_t)s->end_ns);
+	} else {
+		bind_text(&b, "");
+		bind_text(&b, "");
+	}
+	return bound(&b);
+}
+
+int dayrow_summary_read(sqlite3_stmt *st, struct dayindex_summary *s)
+{
+	struct reader d = {st, 0, false};
+
+	*s = nothing;
+	s->parts = read_int(&d, INT64_MAX);
+	s->packets = read_int(&d, INT64_MAX);
+	s->bytes = read_int(&d, INT64_MAX);
+	s->length = read_int(&d, INT64_MAX);
+	s->file_parts = read_int(&d, INT64_MAX);
+	s->file_bytes = read_int(&d, INT64_MAX);
+	s->segment_parts = read_int(&d, INT64_MAX);
+	if (s->parts > 0) {
+		s->start_ns = sqlite3_column_int64(st, d.at++);
+		s->end_ns = sqlite3_column_int64(st, d.at);
+	}
 	return d.bad ? -EBADMSG : 0;
 }

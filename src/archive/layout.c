@@ -2,11 +2,14 @@
 /* See layout.h. */
 #include "archive/layout.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clk.h"
+
+#define SERIAL_DIGITS 16u
 
 static const char uuid_chars[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
@@ -51,6 +54,66 @@ bool layout_parse_file_name(const char *name, char *ret_uuid, uint32_t *ret_part
 		return false;
 	memcpy(ret_uuid, uuid, n + 1);
 	*ret_part = part;
+	return true;
+}
+
+char *layout_segment_name(uint32_t number, char *buf)
+{
+	(void)snprintf(buf, LAYOUT_SEGMENT_SIZE, "flows-%u.tar", number);
+	return buf;
+}
+
+bool layout_parse_segment_name(const char *name, uint32_t *ret_number)
+{
+	char again[LAYOUT_SEGMENT_SIZE];
+	uint32_t number;
+
+	if (strncmp(name, "flows-", 6) != 0)
+		return false;
+	number = (uint32_t)strtoul(name + 6, NULL, 10);
+	if (number == 0 || strcmp(layout_segment_name(number, again), name) != 0)
+		return false;
+	*ret_number = number;
+	return true;
+}
+
+char *layout_staged_name(uint64_t serial, const char *uuid, uint32_t part, char *buf)
+{
+	int n = snprintf(buf, LAYOUT_STAGED_SIZE, "%016" PRIx64 ".%s", serial, uuid);
+
+	if (part > 0 && strcmp(uuid, LAYOUT_UNNAMED) != 0)
+		(void)snprintf(buf + n, LAYOUT_STAGED_SIZE - (size_t)n, "~%u", part);
+	return buf;
+}
+
+const char *layout_parse_serial(const char *name, uint64_t *ret_serial)
+{
+	if (strspn(name, "0123456789abcdef") != SERIAL_DIGITS)
+		return NULL;
+	*ret_serial = strtoull(name, NULL, 16);
+	return name + SERIAL_DIGITS;
+}
+
+bool layout_parse_staged_name(const char *name, struct layout_staged *ret_staged)
+{
+	struct layout_staged s = {.part = 0};
+	const char *rest = layout_parse_serial(name, &s.serial);
+	char again[LAYOUT_STAGED_SIZE];
+	size_t n;
+
+	if (rest == NULL || *rest++ != '.')
+		return false;
+	n = strcspn(rest, "~");
+	if (n > LAYOUT_UUID_MAX)
+		return false;
+	memcpy(s.uuid, rest, n);
+	s.uuid[n] = '\0';
+	if (rest[n] == '~')
+		s.part = (uint32_t)strtoul(rest + n + 1, NULL, 10);
+	if (!layout_uuid_valid(s.uuid) ||
+	    strcmp(layout_staged_name(s.serial, s.uuid, s.part, again), name) != 0)
+		return false;
+	*ret_staged = s;
 	return true;
 }
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char *const end_names[END_REASONS] = {
-    "fin", "rst", "idle", "reused", "evicted", "eof", "stop", "crash"};
+    "fin", "rst", "idle", "reused", "evicted", "eof", "stop", "crash", "continued"};
 static const char *const source_names[] = {"generated", "event"};
 
 static int word_index(const char *const *words, int count, const char *name)
@@ -157,6 +157,84 @@ size_t record_format_policy(const struct record *r, char *buf)
 	put_policy(&o, r);
 	put(&o, "}\n");
 	return o.len;
+}
+
+char *record_policy_text(const struct record *r, char *buf)
+{
+	const struct policy *p = &r->policy;
+	char text[POLICY_TEXT_SIZE];
+	const char *blank = ""; /* in front of the next word */
+	int n = 0;
+
+	buf[0] = '\0';
+	if (p->payload != PAYLOAD_FULL) {
+		n += snprintf(buf + n, RECORD_POLICY_SIZE - (size_t)n, "payload=%s",
+		    policy_payload_text(p, text));
+		blank = " ";
+	}
+	if (p->addresses != ADDRESSES_KEPT) {
+		n += snprintf(buf + n, RECORD_POLICY_SIZE - (size_t)n, "%sanonymize=%s", blank,
+		    policy_addresses_text(p, text));
+		blank = " ";
+	}
+	if (p->macs) {
+		n += snprintf(buf + n, RECORD_POLICY_SIZE - (size_t)n, "%smac", blank);
+		blank = " ";
+	}
+	if (r->exempt != 0)
+		n += snprintf(buf + n, RECORD_POLICY_SIZE - (size_t)n, "%sexempt=%s", blank,
+		    exempt_names[r->exempt & 3]);
+	assert(n < RECORD_POLICY_SIZE);
+	return buf;
+}
+
+/* What stands behind the mark, if the word begins with it; else NULL. */
+static const char *behind(const char *word, const char *mark)
+{
+	size_t n = strlen(mark);
+
+	return strncmp(word, mark, n) == 0 ? word + n : NULL;
+}
+
+static int parse_policy_word(const char *word, struct record *r)
+{
+	const char *value;
+	int ends;
+
+	if (strcmp(word, "mac") == 0) {
+		r->policy.macs = true;
+		return 0;
+	}
+	if ((value = behind(word, "payload=")) != NULL)
+		return policy_parse_payload(value, &r->policy);
+	if ((value = behind(word, "anonymize=")) != NULL)
+		return policy_parse_addresses(value, &r->policy);
+	if ((value = behind(word, "exempt=")) == NULL)
+		return -EINVAL;
+	ends = word_index(exempt_names, 4, value);
+	r->exempt = (uint8_t)ends;
+	return ends < 0 ? -EINVAL : 0;
+}
+
+int record_parse_policy_text(const char *text, struct record *r)
+{
+	char words[RECORD_POLICY_SIZE], *rest = words, *word;
+	struct record found = *r;
+
+	if (strlen(text) >= sizeof(words))
+		return -EBADMSG;
+	memcpy(words, text, strlen(text) + 1);
+	found.policy = (struct policy){0};
+	found.exempt = 0;
+	while ((word = strsep(&rest, " ")) != NULL)
+		if (text[0] != '\0' && parse_policy_word(word, &found) != 0)
+			return -EBADMSG;
+	/* Other orders, doubles and spellings are not ours. */
+	if (strcmp(record_policy_text(&found, words), text) != 0)
+		return -EBADMSG;
+	r->policy = found.policy;
+	r->exempt = found.exempt;
+	return 0;
 }
 
 static int get_count(const json_t *obj, const char *name, uint64_t *ret_count)

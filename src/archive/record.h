@@ -22,14 +22,15 @@
 #define RECORD_JSON_MAX       1024 /* bytes that record_format may need */
 
 enum end_reason {
-	END_FIN,     /* FIN from both sides, then silence */
-	END_RST,     /* RST, then silence */
-	END_IDLE,    /* two ticks without a packet */
-	END_REUSED,  /* a new connection took the tuple */
-	END_EVICTED, /* closed early to stay within --max-flows */
-	END_EOF,     /* the input ended */
-	END_STOP,    /* the capture was stopped */
-	END_CRASH,   /* found unfinished after a kill */
+	END_FIN,       /* FIN from both sides, then silence */
+	END_RST,       /* RST, then silence */
+	END_IDLE,      /* two ticks without a packet */
+	END_REUSED,    /* a new connection took the tuple */
+	END_EVICTED,   /* closed early to stay within --max-flows */
+	END_EOF,       /* the input ended */
+	END_STOP,      /* the capture was stopped */
+	END_CRASH,     /* found unfinished after a kill */
+	END_CONTINUED, /* the part was full: the flow goes on in its next one */
 	END_REASONS
 };
 
@@ -51,7 +52,9 @@ struct record {
 	uint64_t cut_duration_pkts; /* packets skipped by --max-duration */
 	uint64_t cut_bytes_pkts;    /* packets skipped by --max-bytes */
 	int32_t day;                /* where it lies: UTC day of the first packet */
-	uint64_t length;            /* bytes of the flow file */
+	uint32_t segment; /* the segment of that day that holds it; 0: a file of its own */
+	uint64_t offset;  /* where the flow file begins in the segment */
+	uint64_t length;  /* bytes of the flow file */
 };
 
 /* record_end_reason_name - "fin". record_end_reason - the inverse; -EINVAL. */
@@ -79,13 +82,29 @@ size_t record_format(const struct record *r, char *buf);
 size_t record_format_policy(const struct record *r, char *buf);
 int record_parse_policy(const char *text, size_t len, struct record *r);
 
+#define RECORD_POLICY_SIZE 96
+
+/*
+ * record_policy_text - what is hidden in a part, as words that are joined by blanks, in this order:
+ *
+ *     payload=headers|zero|BYTES anonymize=netblock:V4,V6|cryptopan mac exempt=low|high|both
+ *
+ * Takes:    buf of RECORD_POLICY_SIZE bytes. Returns: buf; "" nothing is hidden.
+ *
+ * record_parse_policy_text - the inverse, in the one spelling that we write: sets policy and exempt
+ * of *r. Returns: 0; -EBADMSG, *r is untouched.
+ */
+char *record_policy_text(const struct record *r, char *buf);
+int record_parse_policy_text(const char *text, struct record *r);
+
 /*
  * record_parse - read what record_format wrote.
  *
  * Takes:    text of len bytes, from a file that anybody may have written; unknown keys are passed
  *           over.
  * Returns:  0; -EBADMSG not a record; -ENOTSUP of a later version.
- *           Of ret_record, the fields that the JSON has are set; key, part, day and length, and of
+ *           Of ret_record, the fields that the JSON has are set; key, part, day, segment, offset
+ *           and length, and of
  *           the tally all but the times and sums that are there, are zero. Sums over both sides
  *           stand under SIDE_LOW. *ret_has_client tells whether `client` was given.
  */

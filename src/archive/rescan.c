@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/dayindex.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "packet/decode.h"
@@ -34,25 +33,26 @@ __attribute__((format(printf, 2, 3))) static int complain(char *error, const cha
 }
 
 /* Reads the record member at the end of the file. */
-static int read_record(int fd, uint64_t size, struct record *r, int *ret_has_client, char *error)
+int rescan_record(
+    const struct extent *e, struct record *ret_record, int *ret_has_client, char *ret_error)
 {
 	uint8_t tail[TAIL_BYTES];
-	size_t want = size < TAIL_BYTES ? (size_t)size : TAIL_BYTES, len;
-	ssize_t n = fileio_pread(fd, tail, want, size - want);
+	size_t want = e->length < TAIL_BYTES ? (size_t)e->length : TAIL_BYTES, len;
+	ssize_t n = fileio_pread_extent(e, tail, want, e->length - want);
 	const char *text;
 	int rv;
 
 	if (n < 0) {
-		(void)complain(error, "%s", strerror((int)-n));
+		(void)complain(ret_error, "%s", strerror((int)-n));
 		return (int)n;
 	}
 	text = gzmember_find_extra(RECORD_ID, tail, (size_t)n, &len);
 	if (text == NULL)
-		return complain(error, "no record at its end");
-	rv = record_parse(text, len, r, ret_has_client);
+		return complain(ret_error, "no record at its end");
+	rv = record_parse(text, len, ret_record, ret_has_client);
 	if (rv == -ENOTSUP)
-		return complain(error, "its record is of a later version");
-	return rv == 0 ? 0 : complain(error, "its record cannot be read");
+		return complain(ret_error, "its record is of a later version");
+	return rv == 0 ? 0 : complain(ret_error, "its record cannot be read");
 }
 
 int rescan_add(struct rescan_sums *s, const struct packet *p, char *ret_error)
@@ -84,11 +84,11 @@ int rescan_add(struct rescan_sums *s, const struct packet *p, char *ret_error)
 /* One reading of all packets, or of as many as are needed. fn returns 1 to stop, or -errno. */
 typedef int packet_fn(void *arg, const struct packet *p, char *error);
 
-static int read_packets(int fd, packet_fn *fn, void *arg, char *error)
+static int read_packets(const struct extent *e, packet_fn *fn, void *arg, char *error)
 {
 	struct capreader *reader = NULL;
 	struct packet p;
-	int rv = capreader_open_fd(fd, &reader);
+	int rv = capreader_open_extent(e, &reader);
 
 	if (rv == 0)
 		rv = capreader_next(reader, &p);
@@ -117,10 +117,11 @@ static int add_packet(void *sums, const struct packet *p, char *error)
 	return rescan_add(sums, p, error);
 }
 
-int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error)
+int rescan_packets(
+    const struct extent *e, const struct flowkey *k, struct tally *ret_tally, char *ret_error)
 {
 	struct rescan_sums s = {.key = *k};
-	int rv = read_packets(fd, add_packet, &s, ret_error);
+	int rv = read_packets(e, add_packet, &s, ret_error);
 
 	if (rv == 0)
 		*ret_tally = s.tally;
@@ -172,28 +173,23 @@ static int compare_sums(const struct record *r, const struct tally *t, char *err
 	return 0;
 }
 
-int rescan_fd(int fd, struct record *ret_record, char *ret_error)
+int rescan_extent(const struct extent *e, struct record *ret_record, char *ret_error)
 {
 	struct key_search search = {.found = false};
 	struct rescan_sums s = {0};
 	struct record r = {0};
-	uint64_t size = 0;
 	int has_client;
-	int rv = fileio_size(fd, &size);
+	int rv = rescan_record(e, &r, &has_client, ret_error);
 
-	if (rv != 0) {
-		(void)complain(ret_error, "%s", strerror(-rv));
-		return rv;
-	}
-	if ((rv = read_record(fd, size, &r, &has_client, ret_error)) != 0)
+	if (rv != 0)
 		return rv;
 	search.key = r.key;
-	if ((rv = read_packets(fd, find_key, &search, ret_error)) != 0)
+	if ((rv = read_packets(e, find_key, &search, ret_error)) != 0)
 		return rv;
 	if (!search.found)
 		return complain(ret_error, "it has no packet that tells the flow");
 	s.key = search.key;
-	if ((rv = read_packets(fd, add_packet, &s, ret_error)) != 0)
+	if ((rv = read_packets(e, add_packet, &s, ret_error)) != 0)
 		return rv;
 	if ((rv = compare_sums(&r, &s.tally, ret_error)) != 0)
 		return rv;
@@ -201,7 +197,25 @@ int rescan_fd(int fd, struct record *ret_record, char *ret_error)
 	r.tally = s.tally;
 	if (!has_client)
 		r.client = tally_client(&s.roles, &s.key);
-	r.length = size;
+	r.length = e->length;
+	*ret_record = r;
+	return 0;
+}
+
+int rescan_part(const struct extent *e, int32_t day, const struct rescan_name *name,
+    struct record *ret_record, char *ret_error)
+{
+	struct record r = {0};
+	int rv = rescan_extent(e, &r, ret_error);
+
+	if (rv != 0)
+		return rv;
+	if (strcmp(name->uuid, r.uuid) != 0)
+		return complain(ret_error, "its record names another flow");
+	if (clk_day(r.tally.first_ns) != day)
+		return complain(ret_error, "its first packet is not of that day");
+	r.part = name->part;
+	r.day = day;
 	*ret_record = r;
 	return 0;
 }
@@ -209,31 +223,25 @@ int rescan_fd(int fd, struct record *ret_record, char *ret_error)
 int rescan_file(
     int dirfd, int32_t day, const char *name, struct record *ret_record, char *ret_error)
 {
-	char uuid[LAYOUT_UUID_SIZE];
-	struct record r = {0};
-	uint32_t part;
+	struct rescan_name n;
+	struct extent e;
 	int fd, rv;
 
-	if (!layout_parse_file_name(name, uuid, &part))
+	if (!layout_parse_file_name(name, n.uuid, &n.part))
 		return complain(ret_error, "not the name of a flow file");
-	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		rv = -errno;
 		(void)complain(ret_error, "%s", strerror(-rv));
 		return rv;
 	}
-	rv = rescan_fd(fd, &r, ret_error);
-	fileio_close(fd);
+	rv = fileio_extent(fd, &e);
 	if (rv != 0)
-		return rv;
-	if (strcmp(uuid, r.uuid) != 0)
-		return complain(ret_error, "its record names another flow");
-	if (clk_day(r.tally.first_ns) != day)
-		return complain(ret_error, "its first packet is not of that day");
-	r.part = part;
-	r.day = day;
-	*ret_record = r;
-	return 0;
+		(void)complain(ret_error, "%s", strerror(-rv));
+	else
+		rv = rescan_part(&e, day, &n, ret_record, ret_error);
+	fileio_close(fd);
+	return rv;
 }
 
 int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg)
@@ -256,64 +264,4 @@ int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg)
 			rv = fn(fd, e->d_name, arg);
 	(void)closedir(d); /* only read from */
 	return rv < 0 ? rv : 0;
-}
-
-struct reindexing {
-	struct dayindex *index;
-	int32_t day;
-	rescan_bad_fn *bad;
-	void *bad_arg;
-	struct rescan_totals totals;
-};
-
-static int reindex_file(int dirfd, const char *name, void *arg)
-{
-	struct reindexing *x = arg;
-	char error[RESCAN_ERROR_SIZE];
-	struct record r;
-
-	if (rescan_file(dirfd, x->day, name, &r, error) != 0) {
-		x->totals.damaged++;
-		if (x->bad != NULL)
-			x->bad(x->day, name, error, x->bad_arg);
-		return 0;
-	}
-	x->totals.files++;
-	return dayindex_insert(x->index, &r);
-}
-
-/* Takes away an index that cannot be opened any more: all it held is in the files. */
-static void remove_index(const struct archive *a, int32_t day)
-{
-	static const char *const names[] = {
-	    LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
-	int fd = archive_open_day(a, day);
-
-	for (size_t i = 0; fd >= 0 && i < sizeof(names) / sizeof(names[0]); i++)
-		(void)unlinkat(fd, names[i], 0); /* what stays shows when the index is opened */
-	fileio_close(fd);
-}
-
-int rescan_reindex_day(
-    struct archive *a, int32_t day, rescan_bad_fn *bad, void *arg, struct rescan_totals *ret_totals)
-{
-	struct reindexing x = {.day = day, .bad = bad, .bad_arg = arg};
-	int rv = dayindex_open(a, day, DAYINDEX_WRITE, &x.index);
-
-	if (rv == -EBADMSG) {
-		remove_index(a, day);
-		rv = dayindex_open(a, day, DAYINDEX_WRITE, &x.index);
-	}
-	if (rv != 0)
-		return rv;
-	rv = dayindex_begin(x.index);
-	if (rv == 0)
-		rv = dayindex_delete_all(x.index);
-	if (rv == 0)
-		rv = rescan_day(a, day, reindex_file, &x);
-	if (rv == 0)
-		rv = dayindex_commit(x.index);
-	dayindex_close(x.index); /* without a commit SQLite rolls back */
-	*ret_totals = x.totals;
-	return rv;
 }

@@ -10,6 +10,7 @@
 
 #include "archive/archive.h"
 #include "archive/record.h"
+#include "base/fileio.h"
 
 #define RESCAN_ERROR_SIZE 256
 
@@ -26,8 +27,32 @@
 int rescan_file(
     int dirfd, int32_t day, const char *name, struct record *ret_record, char *ret_error);
 
-/* rescan_fd - the same of an open file, wherever it lies: part and day are left zero. */
-int rescan_fd(int fd, struct record *ret_record, char *ret_error);
+/*
+ * rescan_extent - the same of a flow file wherever it lies: part, day, segment and offset are left
+ * zero.
+ */
+int rescan_extent(const struct extent *e, struct record *ret_record, char *ret_error);
+
+/* What the name of a flow file or a member says. */
+struct rescan_name {
+	char uuid[LAYOUT_UUID_SIZE];
+	uint32_t part;
+};
+
+/*
+ * rescan_part - as rescan_file, of a flow file of that name wherever it lies: segment and offset
+ * are left zero.
+ */
+int rescan_part(const struct extent *e, int32_t day, const struct rescan_name *name,
+    struct record *ret_record, char *ret_error);
+
+/*
+ * rescan_record - the record at the end of a flow file, without looking at its packets.
+ *
+ * Returns:  as record_parse and rescan_file, and the same fields.
+ */
+int rescan_record(
+    const struct extent *e, struct record *ret_record, int *ret_has_client, char *ret_error);
 
 /* What the packets of a flow come to, added up one by one. */
 struct rescan_sums {
@@ -47,10 +72,11 @@ int rescan_add(struct rescan_sums *s, const struct packet *p, char *ret_error);
 /*
  * rescan_packets - what the packets of a flow file, published or staged, add up to.
  *
- * Takes:    fd, open for reading, left where it is; k, the key of the flow; ret_error as above.
+ * Takes:    e, open for reading, left where it is; k, the key of the flow; ret_error as above.
  * Returns:  0 and *ret_tally; -EBADMSG, -errno as above.
  */
-int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, char *ret_error);
+int rescan_packets(
+    const struct extent *e, const struct flowkey *k, struct tally *ret_tally, char *ret_error);
 
 /*
  * rescan_day - call fn with the name of every flow file of a day, in the order of the directory.
@@ -60,22 +86,5 @@ int rescan_packets(int fd, const struct flowkey *k, struct tally *ret_tally, cha
 typedef int rescan_fn(int dirfd, const char *name, void *arg);
 
 int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg);
-
-/* What reindexing came to. */
-struct rescan_totals {
-	uint64_t files;   /* rows written */
-	uint64_t damaged; /* files passed over */
-};
-
-/*
- * rescan_reindex_day - build a day's index anew from its flow files.
- *
- * Takes:    a, held for writing; bad, called for every file that is passed over (may be NULL).
- * Returns:  0; -errno of the index. The old rows stay if that fails.
- */
-typedef void rescan_bad_fn(int32_t day, const char *name, const char *error, void *arg);
-
-int rescan_reindex_day(struct archive *a, int32_t day, rescan_bad_fn *bad, void *arg,
-    struct rescan_totals *ret_totals);
 
 #endif

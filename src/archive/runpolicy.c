@@ -2,7 +2,6 @@
 /* See runpolicy.h. */
 #include "archive/runpolicy.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "archive/layout.h"
+#include "archive/staging.h"
 #include "base/fileio.h"
 
-#define SEQ_DIGITS 16u
-#define SUFFIX     "~policy" /* '~' stands in no UUID: no staged file is called so */
-#define NAME_SIZE  (SEQ_DIGITS + sizeof(SUFFIX))
+#define SUFFIX    "~policy" /* '~' stands in no UUID: no staged file is called so */
+#define NAME_SIZE (16 + sizeof(SUFFIX))
 
 static const char *note_name(uint64_t serial, char *buf)
 {
@@ -48,19 +48,18 @@ int runpolicy_begin(struct archive *a, const struct record *r, uint64_t *ret_ser
 /* Is a staged file of this run, or of a later one, still there? */
 static bool any_left(struct archive *a, uint64_t serial)
 {
-	int fd = openat(archive_staging(a), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
-	bool left = d == NULL;
-	struct dirent *e;
+	struct staging s;
+	bool left = false;
 
-	if (d == NULL) {
-		fileio_close(fd);
+	if (staging_read(archive_staging(a), &s) != 0)
 		return true;
+	for (size_t i = 0; !left && i < s.count; i++) {
+		uint64_t n;
+		const char *rest = layout_parse_serial(s.names[i], &n);
+
+		left = rest != NULL && n > serial && strcmp(rest, SUFFIX) != 0;
 	}
-	while (!left && (e = readdir(d)) != NULL)
-		left = e->d_name[0] != '.' && strchr(e->d_name, '~') == NULL &&
-		       strtoull(e->d_name, NULL, 16) > serial;
-	(void)closedir(d); /* only read from */
+	staging_free(&s);
 	return left;
 }
 
@@ -80,10 +79,12 @@ void runpolicy_end(struct archive *a, uint64_t serial)
 
 bool runpolicy_name_valid(const char *name, uint64_t *ret_serial)
 {
-	if (strspn(name, "0123456789abcdef") != SEQ_DIGITS ||
-	    strcmp(name + SEQ_DIGITS, SUFFIX) != 0)
+	uint64_t serial;
+	const char *rest = layout_parse_serial(name, &serial);
+
+	if (rest == NULL || strcmp(rest, SUFFIX) != 0)
 		return false;
-	*ret_serial = strtoull(name, NULL, 16);
+	*ret_serial = serial;
 	return true;
 }
 

@@ -38,7 +38,7 @@ enum walk_kind { WALK_KEY, WALK_SUMS };
 struct walk {
 	enum walk_kind kind;
 	struct salvage *salvage;
-	int fd;
+	struct extent extent;
 	uint32_t linktype;
 	bool begun;    /* the file header was seen */
 	bool has_key;  /* WALK_KEY: it is found */
@@ -84,7 +84,7 @@ static int take_record(struct walk *w, const struct memberscan_member *m)
 	if (m->length > sizeof(bytes))
 		return fault_set(&w->fault, -EBADMSG,
 		    "the empty member at byte %" PRIu64 " is no record", m->offset);
-	n = fileio_pread(w->fd, bytes, (size_t)m->length, m->offset);
+	n = fileio_pread_extent(&w->extent, bytes, (size_t)m->length, m->offset);
 	if (n < 0)
 		return fault_set(&w->fault, (int)n, "read: %s", strerror((int)-n));
 	if (gzmember_find_extra(RECORD_ID, bytes, (size_t)n, &len) == NULL ||
@@ -188,7 +188,7 @@ static int walk(struct salvager *v, struct walk *w)
 	struct memberscan_member m;
 	int rv;
 
-	memberscan_begin(v->scan, w->fd);
+	memberscan_begin(v->scan, &w->extent);
 	w->salvage->end = 0;
 	while ((rv = memberscan_next(v->scan, &m, &w->fault)) == 1) {
 		rv = take_member(w, &m);
@@ -208,7 +208,7 @@ static bool is_torn_start(const struct walk *w)
 
 	if (w->salvage->size >= gzmember_bound(PCAPFMT_FILE_HEADER_BYTES))
 		return false;
-	n = fileio_pread(w->fd, bytes, sizeof(bytes), 0);
+	n = fileio_pread_extent(&w->extent, bytes, sizeof(bytes), 0);
 	return n >= 0 && memcmp(bytes, member, (size_t)n) == 0;
 }
 
@@ -255,19 +255,17 @@ static int judge(const struct walk *w, int rv)
 	return 0;
 }
 
-int salvage_read(struct salvager *v, int fd, struct salvage *ret_salvage)
+int salvage_read(struct salvager *v, const struct extent *e, struct salvage *ret_salvage)
 {
-	struct walk w = {.kind = WALK_KEY, .salvage = ret_salvage, .fd = fd};
+	struct walk w = {.kind = WALK_KEY, .salvage = ret_salvage, .extent = *e};
 	int rv;
 
 	memset(ret_salvage, 0, sizeof(*ret_salvage));
-	rv = fileio_size(fd, &ret_salvage->size);
-	if (rv != 0)
-		return rv;
+	ret_salvage->size = e->length;
 	rv = walk(v, &w);
 	if (!w.has_key)
 		return judge_without_key(&w, rv);
-	w = (struct walk){.kind = WALK_SUMS, .salvage = ret_salvage, .fd = fd};
+	w = (struct walk){.kind = WALK_SUMS, .salvage = ret_salvage, .extent = *e};
 	return judge(&w, walk(v, &w));
 }
 

@@ -23,8 +23,9 @@ enum salvage_state {
 
 struct salvage {
 	enum salvage_state state;
-	uint64_t size; /* of the file */
-	uint64_t end;  /* where the last whole member ends; what follows is torn or damaged */
+	uint64_t size; /* of the extent */
+	uint64_t
+	    end; /* where, in it, the last whole member ends; what follows is torn or damaged */
 	struct rescan_sums sums; /* of the packets before end; no VLAN ids in the key */
 	/* the first packet with ports: what a generated UUID is made of */
 	int64_t origin_ns;
@@ -41,11 +42,11 @@ int salvage_new(struct salvager **ret_salvager);
 /*
  * salvage_read - look at a file.
  *
- * Takes:    fd of a regular file, open for reading; its position is left where it is.
+ * Takes:    e, of a regular file that is open for reading; its position is left where it is.
  * Returns:  0 and *ret_salvage, where state and error are always set, size and end unless it is
  *           damaged, the rest where it is complete or partial; -ENOMEM; -errno of pread(2).
  */
-int salvage_read(struct salvager *v, int fd, struct salvage *ret_salvage);
+int salvage_read(struct salvager *v, const struct extent *e, struct salvage *ret_salvage);
 
 /* salvage_free - takes NULL. */
 void salvage_free(struct salvager *v);

@@ -63,6 +63,21 @@ ssize_t fileio_pread(int fd, void *buf, size_t len, uint64_t offset)
 	return (ssize_t)got;
 }
 
+ssize_t fileio_pread_extent(const struct extent *e, void *buf, size_t len, uint64_t at)
+{
+	if (at >= e->length)
+		return 0;
+	if (len > e->length - at)
+		len = (size_t)(e->length - at);
+	return fileio_pread(e->fd, buf, len, e->offset + at);
+}
+
+int fileio_extent(int fd, struct extent *ret_extent)
+{
+	*ret_extent = (struct extent){.fd = fd};
+	return fileio_size(fd, &ret_extent->length);
+}
+
 int fileio_size(int fd, uint64_t *ret_bytes)
 {
 	struct stat st;
@@ -117,6 +132,17 @@ int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 	if (rv != 0)
 		(void)unlinkat(dirfd, tmp, 0); /* best effort: it is not the name that counts */
 	return rv;
+}
+
+int fileio_rename_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	if (renameat2(from_dir, from, to_dir, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	if (linkat(from_dir, from, to_dir, to, 0) != 0)
+		return -errno;
+	return unlinkat(from_dir, from, 0) == 0 ? 0 : -errno;
 }
 
 void fileio_close(int fd)

@@ -10,6 +10,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* A range of an open file: a flow file of its own, or one within a segment. */
+struct extent {
+	int fd;
+	uint64_t offset;
+	uint64_t length; /* EXTENT_REST: to the end of the file */
+};
+
+#define EXTENT_REST UINT64_MAX
+
 /* fileio_write - write all of buf. Returns: 0; -errno of write(2), some of it may be written. */
 int fileio_write(int fd, const void *buf, size_t len);
 
@@ -22,6 +31,12 @@ ssize_t fileio_read(int fd, void *buf, size_t len);
 
 /* fileio_pread - the same at an offset, which it leaves where it was. */
 ssize_t fileio_pread(int fd, void *buf, size_t len, uint64_t offset);
+
+/* fileio_pread_extent - the same within a range: at, from its start; no byte beyond its end. */
+ssize_t fileio_pread_extent(const struct extent *e, void *buf, size_t len, uint64_t at);
+
+/* fileio_extent - the whole of an open file, as long as it is now. Returns: 0; -errno. */
+int fileio_extent(int fd, struct extent *ret_extent);
 
 /* fileio_size - a file's size in bytes. Returns: 0; -errno of fstat(2). */
 int fileio_size(int fd, uint64_t *ret_bytes);
@@ -41,6 +56,14 @@ int fileio_mkdirs(int dirfd, const char *path, unsigned mode);
  * Returns:  0; -errno.
  */
 int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode);
+
+/*
+ * fileio_rename_new - give a file another name, which nothing may have yet.
+ *
+ * Where the file system cannot do that in one step, the file has two names for a moment, never none.
+ * Returns:  0; -EEXIST the name is taken; -errno of renameat2(2), linkat(2), unlinkat(2).
+ */
+int fileio_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 
 /* fileio_close - close(2) whose result says nothing new: the data was written or synced before. */
 void fileio_close(int fd);

@@ -36,6 +36,7 @@
 #include "capture/netlist.h"
 #include "capture/source_live.h"
 #include "cmd/commands.h"
+#include "cmd/limits.h"
 #include "cmd/metrics.h"
 #include "cmd/pipeline.h"
 #include "cmd/privacy.h"
@@ -77,6 +78,8 @@ struct capture {
 	uint64_t dropped_at_stop; /* what is more at the end, the drain has lost */
 	int64_t status_ns;        /* when to tell the service manager next */
 	int64_t watchdog_ns;      /* the same for its watchdog; 0: it has none */
+	uint64_t looks, retention_failed; /* of retention, when it was asked last */
+	bool over_limits;                 /* and that was said */
 
 	/* owned by the demux thread until it is joined */
 	struct metrics *metrics;
@@ -315,6 +318,7 @@ static int start_metrics(struct capture *c)
 	    .savers = c->pipeline.savers,
 	    .slab = c->pipeline.slab,
 	    .live = c->source,
+	    .retain = c->pipeline.retain,
 	    .dir = o->dir,
 	    .max_memory_bytes = o->max_memory_bytes,
 	    .max_flows = o->max_flows,
@@ -431,12 +435,38 @@ static void tell_status(struct capture *c, int64_t now_ns)
 	(void)notify_send(text); /* as above */
 }
 
-static int poll_timeout_ms(void)
+/* One message when the archive cannot be kept within its limits, one when it can again. */
+static void tell_retention(struct capture *c)
+{
+	const struct retain_stats *r;
+	uint64_t failed;
+	int error;
+
+	if (c->pipeline.retain == NULL || c->stops > 0) /* when it stops, nobody may look */
+		return;
+	r = retain_stats(c->pipeline.retain);
+	failed = ledger_get(&r->failed);
+	error = atomic_load_explicit(&r->last_error, memory_order_relaxed);
+	if (ledger_get(&r->looks) == c->looks)
+		return;
+	c->looks = ledger_get(&r->looks);
+	if (failed > c->retention_failed && !c->over_limits)
+		log_warning("archive", "it cannot be brought within its limits: %s; continuing",
+		    error != 0 ? strerror(-error) : "nothing is left that may be removed");
+	else if (failed == c->retention_failed && c->over_limits)
+		log_info("archive", "it is within its limits again");
+	c->over_limits = failed > c->retention_failed;
+	c->retention_failed = failed;
+}
+
+static int poll_timeout_ms(const struct capture *c)
 {
 	int64_t period_ns = notify_watchdog_ns();
 	int64_t wait_ns = period_ns != 0 && period_ns < CLK_SECOND_NS ? period_ns : CLK_SECOND_NS;
 
-	return getenv("NOTIFY_SOCKET") == NULL ? -1 : (int)(wait_ns / 2000000);
+	if (getenv("NOTIFY_SOCKET") == NULL && c->pipeline.retain == NULL)
+		return -1;
+	return (int)(wait_ns / 2000000);
 }
 
 static void wait_for_end(struct capture *c)
@@ -444,13 +474,14 @@ static void wait_for_end(struct capture *c)
 	struct pollfd fds[2] = {
 	    {.fd = c->done_fd, .events = POLLIN}, {.fd = c->signal_fd, .events = POLLIN}};
 	bool bar = progress_wanted(c->options);
-	int timeout_ms = bar ? PROGRESS_INTERVAL_MS : poll_timeout_ms();
+	int timeout_ms = bar ? PROGRESS_INTERVAL_MS : poll_timeout_ms(c);
 
 	while (!(fds[0].revents & POLLIN)) {
 		int64_t now_ns = clk_mono().ns;
 
 		feed_watchdog(c, now_ns);
 		tell_status(c, now_ns);
+		tell_retention(c);
 		if (bar)
 			progress_show(ledger_get(&c->pipeline.ledger.bytes_read), 0,
 			    ledger_get(&c->pipeline.ledger.flows), "flows", now_ns - c->start.ns);
@@ -513,11 +544,11 @@ static int report(struct capture *c)
 
 static int run(struct capture *c)
 {
-	int rv;
+	int rv = start_pipeline(c);
 
-	if (start_pipeline(c) != 0) {
+	if (rv != 0) {
 		pipeline_stop(&c->pipeline);
-		return EXIT_NOTHING;
+		return rv == -ERANGE ? EXIT_USAGE : EXIT_NOTHING;
 	}
 	rv = start_metrics(c);
 	if (rv == 0 && (rv = thread_start("fk-demux", demux_thread, c, &c->thread)) != 0)
@@ -539,6 +570,25 @@ static void go_up(char *path)
 	const char *up = dirname(path); /* in path, or a constant */
 
 	(void)memmove(path, up, strlen(up) + 1);
+}
+
+/* Can the limits be met, where the archive is, or would be? Returns the exit status. */
+static int check_limits(const struct capture *c, const char *path)
+{
+	struct prune_limits limits;
+	struct archive *a;
+	int status, rv;
+
+	if (!limits_given(c->options))
+		return EXIT_OK;
+	rv = archive_open(path, ARCHIVE_READ, &a);
+	if (rv != 0) {
+		log_error("archive", "cannot open '%s': %s", path, strerror(-rv));
+		return EXIT_NOTHING;
+	}
+	status = limits_take("capture", c->options, a, &limits);
+	archive_close(a);
+	return status;
 }
 
 /* --check: may the archive be written, as far as can be told without writing? */
@@ -570,6 +620,9 @@ static int check_archive(const struct capture *c)
 			return EXIT_NOTHING;
 		}
 	}
+	rv = check_limits(c, path);
+	if (rv != EXIT_OK)
+		return rv;
 	log_info("capture", "checked: all of this would work");
 	return EXIT_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* flowkeep fetch: give flows back by UUID, as one pcap. */
+/* flowkeep fetch: give flows back, by UUID or by an expression, as one capture file. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -7,236 +7,100 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "archive/layout.h"
 #include "base/log.h"
 #include "cmd/commands.h"
+#include "cmd/exprtext.h"
+#include "cmd/fetchwords.h"
 #include "cmd/reading.h"
 #include "cmd/report.h"
+#include "fetch/expr.h"
 #include "fetch/fetch.h"
 #include "fetch/query.h"
-#include "fetch/unindexed.h"
 
-/* Flows that are named when a prefix fits several. */
-#define CANDIDATES 10u
+/* Open flows that are named where an expression finds many. */
+#define OPEN_NAMED 10u
 
 struct fetching {
 	const struct options *options;
 	struct archive *archive;
 	struct reading_faults faults;
 	struct query *query;
-	const char **words; /* what was asked for, sorted, each once */
-	bool *exact;        /* per word: it is the whole UUID of a flow */
-	size_t word_count;
+	struct fetchwords *words; /* NULL: an expression is asked for */
+	struct expr *expression;
 	bool *chosen;              /* per flow of the query */
 	const struct part **parts; /* of the chosen flows */
-	size_t part_count;
-	bool incomplete; /* a word has no flow, or a flow is still open */
+	size_t part_count, flow_count;
+	bool incomplete; /* a word has no flow, or a flow is still open; or nothing is found */
 };
 
-static int compare_words(const void *a, const void *b)
+/* ---- what is asked for ---- */
+
+/* An expression finds what is published: that more of it is to come is said, and no fault. */
+static void say_open_flows(const struct fetching *x, const struct query_flow *f, size_t flows)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	char uuid[LAYOUT_UUID_SIZE];
+	size_t open = 0;
+
+	for (size_t i = 0; i < flows; i++)
+		if (x->chosen[i] && f[i].staged && ++open <= OPEN_NAMED)
+			fetchwords_say_open(x->archive, partlist_uuid(f[i].parts[0], uuid));
+	if (open > OPEN_NAMED)
+		log_warning("fetch", "%zu more flows are %s; continuing with what is published",
+		    open - OPEN_NAMED,
+		    archive_has_writer(x->archive) ? "still open" : "left unfinished");
 }
 
-/* Returns 0; -ENOMEM; -EINVAL after saying which word is no UUID. */
-static int take_words(struct fetching *x)
+/* All flows that the expression found, or the first of them. */
+static int choose_found(struct fetching *x)
 {
-	const struct options *o = x->options;
-	size_t kept = 0;
+	uint64_t limit = x->options->limit;
+	const struct query_flow *f;
+	size_t flows;
 
-	x->words = malloc(o->arg_count * sizeof(*x->words));
-	x->exact = calloc(o->arg_count, sizeof(*x->exact));
-	if (x->words == NULL || x->exact == NULL)
-		return -ENOMEM;
-	for (unsigned i = 0; i < o->arg_count; i++) {
-		char printable[2 * LAYOUT_UUID_SIZE];
-
-		if (!layout_prefix_valid(o->args[i])) {
-			log_error("options",
-			    "fetch: not a UUID: '%s'; legal: 1 to %d characters of A-Z a-z 0-9 . _ "
-			    "-",
-			    log_printable(printable, sizeof(printable), o->args[i]),
-			    LAYOUT_UUID_MAX);
-			return -EINVAL;
-		}
-		x->words[i] = o->args[i];
+	if (limit > 0)
+		query_sort(x->query, QUERY_BY_START, false);
+	f = query_flows(x->query, &flows);
+	for (size_t i = 0; i < flows; i++)
+		x->chosen[i] = limit == 0 || i < limit;
+	if (flows == 0) {
+		x->incomplete = true;
+		log_error("fetch", "no flow fulfils the expression");
 	}
-	qsort(x->words, o->arg_count, sizeof(*x->words), compare_words);
-	for (unsigned i = 0; i < o->arg_count; i++)
-		if (kept == 0 || strcmp(x->words[kept - 1], x->words[i]) != 0)
-			x->words[kept++] = x->words[i];
-	x->word_count = kept;
+	say_open_flows(x, f, flows);
 	return 0;
 }
 
-static const char *uuid_of(const struct query_flow *f, char *buf)
+/* Returns 0; -ENOMEM; -ENOTUNIQ after saying which words are ambiguous. */
+static int choose_named(struct fetching *x)
 {
-	return partlist_uuid(f->parts[0], buf);
+	int rv = fetchwords_choose(x->words, x->archive, x->query, &x->faults, x->chosen);
+
+	if (rv == 1)
+		x->incomplete = true;
+	return rv < 0 ? rv : 0;
 }
 
-/* Marks the words that are whole UUIDs, and gathers the others, which may be beginnings of some. */
-static size_t find_exact(struct fetching *x, const char **ret_others)
+static int choose(struct fetching *x)
 {
-	char uuid[LAYOUT_UUID_SIZE];
-	size_t flows, others = 0;
-	const struct query_flow *f = query_flows(x->query, &flows);
-
-	for (size_t i = 0; i < x->word_count; i++) {
-		size_t at = query_lower_bound(x->query, x->words[i]);
-
-		x->exact[i] = at < flows && strcmp(uuid_of(&f[at], uuid), x->words[i]) == 0;
-		if (!x->exact[i])
-			ret_others[others++] = x->words[i];
-	}
-	return others;
-}
-
-/* Looks for whole UUIDs; for what is none of them, as the beginning of one. */
-static int search(struct fetching *x)
-{
-	struct query_words w = {x->words, x->word_count, DAYINDEX_EXACT};
-	const char **others = malloc(x->word_count * sizeof(*others));
-	int rv = others != NULL ? query_find(x->query, &w) : -ENOMEM;
-
-	if (rv == 0)
-		rv = query_group(x->query);
-	if (rv == 0) {
-		w = (struct query_words){others, find_exact(x, others), DAYINDEX_PREFIX};
-		if (w.count > 0)
-			rv = query_find(x->query, &w);
-		if (rv == 0 && w.count > 0)
-			rv = query_group(x->query);
-	}
-	free(others);
-	return rv;
-}
-
-static void say_ambiguous(const struct fetching *x, const char *word, size_t at)
-{
-	char uuid[LAYOUT_UUID_SIZE], last[LAYOUT_UUID_SIZE] = "";
-	size_t flows, uuids = 0;
-	const struct query_flow *f = query_flows(x->query, &flows);
-
-	log_error("fetch", "ambiguous: '%s' begins several UUIDs:", word);
-	for (; at < flows && strncmp(uuid_of(&f[at], uuid), word, strlen(word)) == 0; at++) {
-		if (strcmp(uuid, last) != 0 && ++uuids <= CANDIDATES)
-			log_error("fetch", "  %s", uuid);
-		memcpy(last, uuid, sizeof(last));
-	}
-	if (uuids > CANDIDATES)
-		log_error("fetch", "  and %zu more", uuids - CANDIDATES);
-}
-
-/* What a word means: all flows of one UUID, be it whole or the only one that begins so. */
-struct chosen_word {
-	unsigned flows;
-	char uuid[LAYOUT_UUID_SIZE]; /* of the flows; "" where there are none */
-};
-
-/* Returns 0; -ENOTUNIQ after saying which flows it could be. */
-static int choose(struct fetching *x, size_t word, struct chosen_word *c)
-{
-	const char *text = x->words[word];
-	size_t len = strlen(text) + x->exact[word], flows,
-	       first = query_lower_bound(x->query, text);
-	const struct query_flow *f = query_flows(x->query, &flows);
-	char uuid[LAYOUT_UUID_SIZE];
-
-	for (size_t at = first; at < flows && strncmp(uuid_of(&f[at], uuid), text, len) == 0;
-	     at++) {
-		if (c->flows++ == 0)
-			memcpy(c->uuid, uuid, sizeof(uuid));
-		if (strcmp(uuid, c->uuid) != 0) {
-			say_ambiguous(x, text, first);
-			return -ENOTUNIQ;
-		}
-		x->chosen[at] = true;
-	}
-	if (c->flows > 1)
-		log_warning("fetch",
-		    "'%s' names %u flows with different ends; continuing with all of them", c->uuid,
-		    c->flows);
-	return 0;
-}
-
-/* What lies in the staging area of each word: of its very flow, or of one that begins so. */
-static int look_at_staging(
-    struct fetching *x, const char *const *words, enum dayindex_match match, bool *staged)
-{
-	struct query_words w = {words, x->word_count, match};
-	int rv = unindexed_staged(x->archive, &w, staged);
-
-	if (rv != 0 && rv != -ENOMEM) {
-		reading_bad(".staging", strerror(-rv), &x->faults);
-		rv = 0;
-	}
-	return rv;
-}
-
-/* A word without a flow. */
-static void say_missing(struct fetching *x, const char *word, bool staged)
-{
-	x->incomplete = true;
-	if (!staged)
-		log_error("fetch", "not found: '%s'", word);
-	else if (archive_has_writer(x->archive))
-		log_error("fetch", "still open: '%s'; nothing of it is published yet", word);
-	else
-		log_error(
-		    "fetch", "left unfinished: '%s'; the next capture to start publishes it", word);
-}
-
-/* A flow of which more is to come. */
-static void say_open(struct fetching *x, const char *uuid)
-{
-	x->incomplete = true;
-	log_warning("fetch", "%s: '%s'; continuing with what is published",
-	    archive_has_writer(x->archive) ? "still open" : "left unfinished", uuid);
-}
-
-/* Says how the words stand that are not, or not completely, in the archive. */
-static int say_incomplete(struct fetching *x, const struct chosen_word *chosen)
-{
-	bool *exact = calloc(x->word_count, sizeof(*exact)),
-	     *begun = calloc(x->word_count, sizeof(*begun));
-	const char **uuids = malloc(x->word_count * sizeof(*uuids));
-	int rv = exact != NULL && begun != NULL && uuids != NULL ? 0 : -ENOMEM;
-
-	for (size_t i = 0; i < x->word_count && rv == 0; i++)
-		uuids[i] = chosen[i].uuid;
-	if (rv == 0)
-		rv = look_at_staging(x, uuids, DAYINDEX_EXACT, exact);
-	if (rv == 0)
-		rv = look_at_staging(x, x->words, DAYINDEX_PREFIX, begun);
-	for (size_t i = 0; i < x->word_count && rv == 0; i++) {
-		if (chosen[i].flows == 0)
-			say_missing(x, x->words[i], begun[i]);
-		else if (exact[i])
-			say_open(x, uuids[i]);
-	}
-	free(uuids);
-	free(begun);
-	free(exact);
-	return rv;
-}
-
-/* From words to flows. Returns 0; -ENOMEM; -ENOTUNIQ after saying which words are ambiguous. */
-static int choose_all(struct fetching *x)
-{
-	struct chosen_word *chosen = calloc(x->word_count, sizeof(*chosen));
-	int rv = chosen != NULL ? 0 : -ENOMEM;
 	size_t flows;
 
 	(void)query_flows(x->query, &flows);
 	x->chosen = calloc(flows + 1, sizeof(*x->chosen));
 	if (x->chosen == NULL)
-		rv = -ENOMEM;
-	for (size_t i = 0; i < x->word_count && rv != -ENOMEM; i++)
-		if (choose(x, i, &chosen[i]) != 0)
-			rv = -ENOTUNIQ;
+		return -ENOMEM;
+	return x->words != NULL ? choose_named(x) : choose_found(x);
+}
+
+static int search(struct fetching *x)
+{
+	int rv = query_new(x->archive, reading_bad, &x->faults, &x->query);
+
+	if (rv == 0 && x->words != NULL)
+		return fetchwords_search(x->words, x->query);
 	if (rv == 0)
-		rv = say_incomplete(x, chosen);
-	free(chosen);
+		rv = query_select(x->query, x->expression);
+	if (rv == 0)
+		rv = query_group(x->query);
 	return rv;
 }
 
@@ -258,12 +122,16 @@ static int gather_parts(struct fetching *x)
 	x->parts = malloc((n + 1) * sizeof(*x->parts));
 	if (x->parts == NULL)
 		return -ENOMEM;
-	for (size_t i = 0; i < flows; i++)
+	for (size_t i = 0; i < flows; i++) {
+		x->flow_count += x->chosen[i];
 		for (size_t j = 0; x->chosen[i] && j < f[i].count; j++)
 			x->parts[x->part_count++] = f[i].parts[j];
+	}
 	qsort(x->parts, n, sizeof(*x->parts), parts_by_time);
 	return 0;
 }
+
+/* ---- giving it ---- */
 
 static void say_linktypes(const struct fetching *x)
 {
@@ -272,19 +140,37 @@ static void say_linktypes(const struct fetching *x)
 
 	log_error("fetch",
 	    "one pcap cannot hold two link types: %" PRIu32 " ('%s') and %" PRIu32
-	    " ('%s'); fetch them one by one",
+	    " ('%s'); fetch them one by one, or with --format pcapng",
 	    x->parts[0]->key.linktype, partlist_uuid(x->parts[0], a), other->key.linktype,
 	    partlist_uuid(other, b));
 }
 
+static int locate(struct part *p, void *query)
+{
+	return query_locate(query, p);
+}
+
+static enum fetch_as form_of(const struct options *o)
+{
+	if (o->raw)
+		return FETCH_AS_RAW;
+	return o->fetch_format == FETCH_PCAPNG ? FETCH_AS_PCAPNG : FETCH_AS_PCAP;
+}
+
 static int write_parts(struct fetching *x, struct fetch_totals *totals)
 {
-	struct fetch_job job = {.archive = x->archive,
+	const struct options *o = x->options;
+	struct fetch_job job = {
+	    .places = {.archive = x->archive, .locate = locate, .locate_arg = x->query},
 	    .parts = x->parts,
 	    .count = x->part_count,
+	    .flows = x->flow_count,
+	    .as = form_of(o),
 	    .bad = reading_bad,
 	    .bad_arg = &x->faults};
-	int rv = outfile_new(x->options->write_path, &job.out);
+	/* what is copied raw is gzip'd as it is */
+	int rv =
+	    outfile_new(o->write_path, o->gzip && !o->raw ? OUTFILE_GZIP : OUTFILE_PLAIN, &job.out);
 
 	if (rv != 0)
 		return rv;
@@ -317,17 +203,18 @@ static int deliver(struct fetching *x)
 		log_info("fetch", "%zu part%s, %" PRIu64 " packet%s, %s", x->part_count,
 		    x->part_count == 1 ? "" : "s", t.pkts, t.pkts == 1 ? "" : "s",
 		    report_bytes(t.bytes, size));
+	if (t.evictions > 0)
+		log_debug("fetch", "%" PRIu64 " times a part was inflated again, to save memory",
+		    t.evictions);
 	return x->incomplete ? EXIT_PARTLY : EXIT_OK;
 }
 
 static int fetch(struct fetching *x)
 {
-	int rv = query_new(x->archive, reading_bad, &x->faults, &x->query), status = EXIT_PARTLY;
+	int rv = search(x), status = EXIT_PARTLY;
 
 	if (rv == 0)
-		rv = search(x);
-	if (rv == 0)
-		rv = choose_all(x);
+		rv = choose(x);
 	if (rv == 0)
 		rv = gather_parts(x);
 	if (rv == -ENOTUNIQ)
@@ -342,37 +229,66 @@ static int fetch(struct fetching *x)
 	return x->faults.count > 0 && status != EXIT_USAGE ? EXIT_NOTHING : status;
 }
 
+/* ---- the command line ---- */
+
 static bool writes_to_terminal(const struct options *o)
 {
 	return (o->write_path == NULL || strcmp(o->write_path, "-") == 0) &&
 	       isatty(STDOUT_FILENO) == 1;
 }
 
+/* Returns what is wrong with the command line, NULL for nothing. */
+static const char *find_fault(const struct options *o)
+{
+	if (o->expression != NULL && o->arg_count > 0)
+		return "fetch takes UUIDs or an expression (-e), not both";
+	if (o->expression == NULL && o->arg_count == 0)
+		return "fetch needs a UUID, or how one begins, or an expression (-e)";
+	if (o->limit > 0 && o->expression == NULL)
+		return "fetch takes --limit with an expression (-e) only";
+	if (o->raw && o->fetch_format == FETCH_PCAPNG)
+		return "fetch --raw gives what is stored, which is pcap: without --format pcapng";
+	return NULL;
+}
+
+/* Returns 0; -EINVAL, -ENOMEM after saying what is wrong. */
+static int take_arguments(struct fetching *x)
+{
+	const struct options *o = x->options;
+	int rv;
+
+	if (o->expression != NULL)
+		return exprtext_parse("fetch", o->expression, &x->expression);
+	rv = fetchwords_new(o->args, o->arg_count, &x->words);
+	if (rv == -ENOMEM)
+		log_error("fetch", "%s", strerror(-rv));
+	return rv;
+}
+
 int cmd_fetch(const struct options *o)
 {
 	struct fetching x = {.options = o, .faults = {.component = "fetch"}};
+	const char *fault = find_fault(o);
 	int rv, status = EXIT_NOTHING;
 
-	if (o->arg_count == 0) {
-		log_error("options", "fetch needs a UUID, or how one begins");
+	if (fault != NULL) {
+		log_error("options", "%s", fault);
 		return EXIT_USAGE;
 	}
 	if (writes_to_terminal(o)) {
 		log_error("fetch", "a pcap is not for a terminal: use -w FILE, or a pipe");
 		return EXIT_USAGE;
 	}
-	rv = take_words(&x);
-	if (rv == -ENOMEM)
-		log_error("fetch", "%s", strerror(-rv));
-	else if (rv != 0)
+	rv = take_arguments(&x);
+	if (rv == -EINVAL)
 		status = EXIT_USAGE;
-	else if (reading_open("fetch", o->dir, &x.archive) == 0)
+	else if (rv == 0 && reading_open("fetch", o->dir, &x.archive) == 0)
 		status = fetch(&x);
 	query_free(x.query);
 	archive_close(x.archive);
+	expr_free(x.expression);
+	fetchwords_free(x.words);
 	free(x.parts);
 	free(x.chosen);
-	free(x.exact);
-	free(x.words);
 	return status;
 }

@@ -16,5 +16,9 @@ int cmd_find(const struct options *o);
 int cmd_verify(const struct options *o);
 int cmd_reindex(const struct options *o);
 int cmd_events(const struct options *o);
+int cmd_prune(const struct options *o);
+int cmd_pack(const struct options *o);
+int cmd_pin(const struct options *o);
+int cmd_du(const struct options *o);
 
 #endif

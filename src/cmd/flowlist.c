@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clk.h"
+#include "archive/record.h"
 #include "base/log.h"
 #include "cmd/report.h"
 #include "fetch/flowsum.h"
@@ -23,14 +24,14 @@
 /* A flow's fields, ready to print; the texts point into buf, or to constants. */
 struct line {
 	const char *uuid, *proto, *client_ip, *server_ip, *start, *end, *flags, *end_reason,
-	    *uuid_source, *interface, *path;
+	    *uuid_source, *interface, *path, *state, *policy;
 	uint64_t client_port, server_port, packets, bytes, captured_bytes, client_packets,
 	    client_bytes, server_packets, server_bytes, vlan, linktype, lost_packets, truncated,
 	    parts, offset, length;
 	struct {
 		char uuid[LAYOUT_UUID_SIZE], proto[8], client_ip[ADDR_SIZE], server_ip[ADDR_SIZE];
 		char start[CLK_RFC3339_SIZE], end[CLK_RFC3339_SIZE], flags[FLOWSUM_FLAGS_SIZE];
-		char path[PARTLIST_PATH_SIZE];
+		char path[PARTLIST_PATH_SIZE], policy[RECORD_POLICY_SIZE];
 	} buf;
 };
 
@@ -72,9 +73,19 @@ static const struct field fields[] = {
     {TEXT, FIELD(path)},
     {NUMBER, FIELD(offset)},
     {NUMBER, FIELD(length)},
+    {TEXT, FIELD(state)},
+    {TEXT_OR_NULL, FIELD(policy)},
 };
 
 enum { FIELDS = sizeof(fields) / sizeof(fields[0]) };
+
+/* As the index has it. */
+static const char *policy_text(const struct part *p, char *buf)
+{
+	const struct record r = {.policy = p->policy, .exempt = p->exempt};
+
+	return record_policy_text(&r, buf);
+}
 
 static void fill_texts(const struct flowsum *s, struct line *l)
 {
@@ -91,6 +102,8 @@ static void fill_texts(const struct flowsum *s, struct line *l)
 	l->uuid_source = record_uuid_source_name((enum uuid_source)s->first->uuid_source);
 	l->interface = s->first->interface;
 	l->path = partlist_path(s->first, l->buf.path);
+	l->state = s->open ? "open" : "closed";
+	l->policy = policy_text(s->first, l->buf.policy);
 }
 
 static void fill(const struct query_flow *f, struct line *l)
@@ -113,7 +126,7 @@ static void fill(const struct query_flow *f, struct line *l)
 	l->lost_packets = s.lost_pkts;
 	l->truncated = s.truncated_pkts;
 	l->parts = s.parts;
-	l->offset = 0; /* a file of its own */
+	l->offset = s.first->offset;
 	l->length = s.first->length;
 }
 
@@ -305,16 +318,46 @@ static void end_text(const struct flowkey *k, enum side side, char *buf, size_t 
 	(void)snprintf(buf, size, k->family == 4 ? "%s:%u" : "[%s]:%u", addr, k->port[side]);
 }
 
-static void fill_row(const struct query_flow *f, struct row *r)
+/* "3m ago": the largest unit of which it is at least one. */
+static void ago_text(int64_t ns, char *buf, size_t size)
 {
-	char start[CLK_RFC3339_SIZE], bytes[REPORT_BYTES_SIZE], proto[8];
+	static const struct {
+		int64_t seconds;
+		char letter;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	int64_t s = (ns < 0 ? -(ns + 1) : ns) / CLK_SECOND_NS;
+	size_t i = 0;
+
+	while (i < 3 && s < units[i].seconds)
+		i++;
+	(void)snprintf(buf, size, ns < 0 ? "in %" PRId64 "%c" : "%" PRId64 "%c ago",
+	    s / units[i].seconds, units[i].letter);
+}
+
+static void start_text(const struct flowlist_style *style, int64_t ns, char *buf, size_t size)
+{
+	char text[CLK_RFC3339_SIZE];
+	int64_t ago;
+
+	if (!style->relative) {
+		(void)clk_rfc3339(ns, text);
+		(void)snprintf(buf, size, "%.10s %.12s", text, text + 11);
+		return;
+	}
+	if (__builtin_sub_overflow(style->now_ns, ns, &ago))
+		ago = ns < 0 ? INT64_MAX : INT64_MIN;
+	ago_text(ago, buf, size);
+}
+
+static void fill_row(const struct flowlist_style *style, const struct query_flow *f, struct row *r)
+{
+	char bytes[REPORT_BYTES_SIZE], proto[8];
 	const struct flowkey *k = &f->parts[0]->key;
 	const size_t size = sizeof(r->cell[0]);
 	struct flowsum s;
 
 	flowsum_make(f, &s);
-	(void)clk_rfc3339(s.start_ns, start);
-	(void)snprintf(r->cell[START], size, "%.10s %.12s", start, start + 11);
+	start_text(style, s.start_ns, r->cell[START], size);
 	duration_text(s.end_ns - s.start_ns, r->cell[DURATION], size);
 	(void)snprintf(r->cell[PROTO], size, "%s", flowkey_proto_name(k->proto, proto));
 	end_text(k, s.client, r->cell[CLIENT], size);
@@ -322,18 +365,21 @@ static void fill_row(const struct query_flow *f, struct row *r)
 	(void)snprintf(r->cell[PACKETS], size, "%" PRIu64, s.client_pkts + s.server_pkts);
 	(void)snprintf(
 	    r->cell[BYTES], size, "%s", report_bytes(s.client_bytes + s.server_bytes, bytes));
-	(void)snprintf(
-	    r->cell[END], size, "%s", record_end_reason_name((enum end_reason)s.last->end_reason));
+	(void)snprintf(r->cell[END], size, "%s",
+	    s.open ? "open" : record_end_reason_name((enum end_reason)s.last->end_reason));
 	(void)partlist_uuid(s.first, r->cell[UUID]);
 }
 
-static void put_row(struct out *o, const struct row *r, const int *widths)
+static void put_row(
+    struct out *o, const struct flowlist_style *style, const struct row *r, const int *widths)
 {
 	char cell[LAYOUT_UUID_SIZE + 2];
 
 	for (int i = 0; i < UUID; i++) {
-		(void)snprintf(cell, sizeof(cell), columns[i].right ? "%*s  " : "%-*s  ", widths[i],
-		    r->cell[i]);
+		bool right = columns[i].right || (i == START && style->relative);
+
+		(void)snprintf(
+		    cell, sizeof(cell), right ? "%*s  " : "%-*s  ", widths[i], r->cell[i]);
 		put_text(o, cell);
 	}
 	put_text(o, r->cell[UUID]);
@@ -363,7 +409,9 @@ static int write_out(FILE *to, struct out *o)
 	return errno != 0 ? -errno : -EIO;
 }
 
-static int print_table(FILE *to, const struct query_flow *flows, size_t count)
+/* Everything is made twice, for the widths and to be written: no line is kept. */
+static int print_table(
+    FILE *to, const struct flowlist_style *style, const struct query_flow *flows, size_t count)
 {
 	struct row r, heading;
 	int widths[CELLS] = {0}, rv;
@@ -373,16 +421,18 @@ static int print_table(FILE *to, const struct query_flow *flows, size_t count)
 		return 0;
 	for (int i = 0; i < CELLS; i++)
 		(void)snprintf(heading.cell[i], sizeof(heading.cell[i]), "%s", columns[i].heading);
+	if (style->relative)
+		(void)snprintf(heading.cell[START], sizeof(heading.cell[START]), "START");
 	widen(&heading, widths);
 	for (size_t i = 0; i < count; i++) {
-		fill_row(&flows[i], &r);
+		fill_row(style, &flows[i], &r);
 		widen(&r, widths);
 	}
-	put_row(&o, &heading, widths);
+	put_row(&o, style, &heading, widths);
 	rv = write_out(to, &o);
 	for (size_t i = 0; i < count && rv == 0; i++) {
-		fill_row(&flows[i], &r);
-		put_row(&o, &r, widths);
+		fill_row(style, &flows[i], &r);
+		put_row(&o, style, &r, widths);
 		rv = write_out(to, &o);
 	}
 	return rv;
@@ -403,18 +453,19 @@ static void put_line(struct out *o, enum find_format format, const struct query_
 	}
 }
 
-int flowlist_print(FILE *to, enum find_format format, const struct query_flow *flows, size_t count)
+int flowlist_print(
+    FILE *to, const struct flowlist_style *style, const struct query_flow *flows, size_t count)
 {
 	struct out o = {.n = 0};
 	int rv = 0;
 
-	if (format == FORMAT_TABLE) {
-		rv = print_table(to, flows, count);
+	if (style->format == FORMAT_TABLE) {
+		rv = print_table(to, style, flows, count);
 	} else {
-		if (format == FORMAT_CSV)
+		if (style->format == FORMAT_CSV)
 			put_csv_heading(&o);
 		for (size_t i = 0; i < count && rv == 0; i++) {
-			put_line(&o, format, &flows[i]);
+			put_line(&o, style->format, &flows[i]);
 			rv = write_out(to, &o);
 		}
 		if (rv == 0)

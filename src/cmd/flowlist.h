@@ -8,17 +8,26 @@
 #ifndef CMD_FLOWLIST_H
 #define CMD_FLOWLIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "cmd/options.h"
 #include "fetch/query.h"
+
+struct flowlist_style {
+	enum find_format format;
+	bool relative;  /* the table says how long ago a flow began, */
+	int64_t now_ns; /* counted from this time */
+};
 
 /*
  * flowlist_print - write a line for each flow, after a heading where the format has one.
  *
  * Returns:  0; -errno of writing.
  */
-int flowlist_print(FILE *to, enum find_format format, const struct query_flow *flows, size_t count);
+int flowlist_print(
+    FILE *to, const struct flowlist_style *style, const struct query_flow *flows, size_t count);
 
 #endif

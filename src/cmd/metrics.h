@@ -17,6 +17,7 @@
 #include "capture/source_live.h"
 #include "flow/demux.h"
 #include "packet/ledger.h"
+#include "archive/retain.h"
 #include "save/saver.h"
 
 /* What there is to look at. All of it may be read by any thread while the capture runs. */
@@ -26,7 +27,8 @@ struct metrics_source {
 	const struct savers *savers;
 	const struct slab *slab;
 	const struct source_live *live;
-	const char *dir; /* the archive */
+	const struct retain *retain; /* NULL: the archive has no limits */
+	const char *dir;             /* the archive */
 	uint64_t max_memory_bytes;
 	uint64_t max_flows;
 	mono_t start;

@@ -43,6 +43,7 @@ static const char *end_text(unsigned i)
 	    [END_EOF] = "the input ended",
 	    [END_STOP] = "the capture was stopped",
 	    [END_CRASH] = "found unfinished after a kill",
+	    [END_CONTINUED] = "never: the flow goes on in its next part",
 	};
 
 	return texts[i];
@@ -194,6 +195,20 @@ static const struct metrics_family families[] = {
     {"flowkeep_last_write_timestamp_seconds", "gauge", AT_NS(last_write_ns),
 	"When a write to the archive last succeeded, since 1970; 0: not yet. Long ago on a busy "
 	"host: nothing is being archived; see the log."},
+    {"flowkeep_savers_suspended", "gauge", AT(suspended),
+	"Savers whose last write failed: packets are being lost for reason disk until a write "
+	"succeeds. Make room, or give the archive limits (--min-free, --max-disk)."},
+    {"flowkeep_retention_removed_parts_total", "counter", AT(removed_parts),
+	"Parts of flows that were removed to keep the archive within its limits."},
+    {"flowkeep_retention_removed_bytes_total", "counter", AT(removed_bytes),
+	"Bytes of disk that this gave back."},
+    {"flowkeep_retention_removed_days_total", "counter", AT(removed_days),
+	"Days of these that were removed as a whole."},
+    {"flowkeep_retention_failures_total", "counter", AT(retention_failed),
+	"Times that the archive could not be brought within its limits. Growing: there is nothing "
+	"old enough left to remove, or it cannot be removed; the log has the reason."},
+    {"flowkeep_archive_bytes", "gauge", AT(archive_bytes),
+	"Bytes of disk that the archive took when retention looked last; 0 where it has no limits."},
     {"flowkeep_archive_filesystem_size_bytes", "gauge", AT(disk_bytes),
 	"Size of the file system that the archive lies on; NaN where it cannot be read."},
     {"flowkeep_archive_filesystem_available_bytes", "gauge", AT(disk_available_bytes),

@@ -86,6 +86,21 @@ static void take_savers(const struct savers *savers, struct metrics_snapshot *s)
 	s->write_ns = ledger_get(&w->write_ns);
 	s->failed_writes = ledger_get(&w->failed_writes);
 	s->last_write_ns = last_ns > 0 ? (uint64_t)last_ns : 0;
+	s->suspended = (uint64_t)atomic_load_explicit(&w->suspended, memory_order_relaxed);
+}
+
+static void take_retention(const struct retain *retain, struct metrics_snapshot *s)
+{
+	const struct retain_stats *r;
+
+	if (retain == NULL)
+		return;
+	r = retain_stats(retain);
+	s->removed_parts = ledger_get(&r->removed_parts);
+	s->removed_bytes = ledger_get(&r->removed_bytes);
+	s->removed_days = ledger_get(&r->removed_days);
+	s->archive_bytes = ledger_get(&r->disk_bytes);
+	s->retention_failed = ledger_get(&r->failed);
 }
 
 static void take_disk(const char *dir, struct metrics_snapshot *s)
@@ -189,6 +204,7 @@ int metrics_snapshot_take(const struct metrics_source *src, struct metrics_snaps
 	take_demux(demux_stats(src->demux), &s);
 	take_stream(source_live_events(src->live), &s);
 	take_savers(src->savers, &s);
+	take_retention(src->retain, &s);
 	take_disk(src->dir, &s);
 	take_process(src, &s);
 	s.buffer_bytes = slab_taken_bytes(src->slab);

@@ -78,6 +78,12 @@ struct metrics_snapshot {
 	uint64_t write_ns;
 	uint64_t failed_writes;
 	uint64_t last_write_ns; /* since 1970; 0: none yet */
+	uint64_t suspended;     /* savers whose last write failed */
+
+	/* retention; all 0 where the archive has no limits */
+	uint64_t removed_parts, removed_bytes, removed_days;
+	uint64_t archive_bytes; /* when it looked last */
+	uint64_t retention_failed;
 
 	/* the file system that the archive lies on; METRICS_UNKNOWN */
 	uint64_t disk_bytes, disk_available_bytes;

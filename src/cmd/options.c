@@ -31,8 +31,12 @@ enum {
 	REINDEX = COMMAND_REINDEX,
 	CAPTURE = COMMAND_CAPTURE,
 	EVENTS = COMMAND_EVENTS,
+	PRUNE = COMMAND_PRUNE,
+	PACK = COMMAND_PACK,
+	PIN = COMMAND_PIN,
+	DU = COMMAND_DU,
 	INPUT = SPLIT | CAPTURE,
-	DIR = INPUT | FETCH | FIND | VERIFY | REINDEX,
+	DIR = INPUT | FETCH | FIND | VERIFY | REINDEX | PRUNE | PACK | PIN | DU,
 	ALL = DIR | EVENTS
 };
 
@@ -91,6 +95,79 @@ static int set_format(struct options *o, const char *value)
 	if (i >= 0)
 		o->format = (enum find_format)i;
 	return i < 0 ? i : 0;
+}
+
+static int set_fetch_format(struct options *o, const char *value)
+{
+	static const char *const words[] = {"pcap", "pcapng", NULL};
+	int i = choose(words, value);
+
+	if (i >= 0)
+		o->fetch_format = (enum fetch_format)i;
+	return i < 0 ? i : 0;
+}
+
+static int set_du_format(struct options *o, const char *value)
+{
+	return strcmp(value, "uuid") != 0 ? set_format(o, value) : -EINVAL;
+}
+
+static int set_sort(struct options *o, const char *value)
+{
+	static const char *const words[] = {"start", "end", "duration", "packets", "bytes", NULL};
+	bool descending = value[0] == '-';
+	int i = choose(words, value + descending);
+
+	if (i < 0)
+		return i;
+	o->order = (enum query_order)i;
+	o->descending = descending;
+	return 0;
+}
+
+static int set_store(struct options *o, const char *value)
+{
+	static const char *const words[] = {"files", "segments", NULL};
+	int i = choose(words, value);
+
+	if (i >= 0)
+		o->store = (enum store_kind)i;
+	return i < 0 ? i : 0;
+}
+
+/* "10GiB", or "5%". */
+static int set_share(const char *value, int (*parse)(const char *, uint64_t *), struct share *share)
+{
+	size_t n = strspn(value, "0123456789.");
+	char *end;
+
+	if (n == 0 || strcmp(value + n, "%") != 0) {
+		share->percent = 0;
+		return parse(value, &share->amount);
+	}
+	share->amount = 0;
+	share->percent = strtod(value, &end);
+	return end == value + n && share->percent > 0 && share->percent < 100 ? 0 : -ERANGE;
+}
+
+static int parse_bytes(const char *value, uint64_t *ret_bytes)
+{
+	return parse_size(value, 1, INT64_MAX, ret_bytes);
+}
+
+static int parse_inodes(const char *value, uint64_t *ret_inodes)
+{
+	return parse_number(value, 1, INT64_MAX, ret_inodes);
+}
+
+static int set_min_free(struct options *o, const char *value)
+{
+	return set_share(value, parse_bytes, &o->min_free);
+}
+
+static int set_min_inodes(struct options *o, const char *value)
+{
+	return set_share(value, parse_inodes, &o->min_inodes);
 }
 
 static int set_compress(struct options *o, const char *value)
@@ -248,6 +325,30 @@ static const struct option_def defs[] = {
 	"isal:0..3, zlib:1..9 or none (default isal:0 where built in, else zlib:1)"},
     {"sync", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_sync, "none, group or each", "MODE",
 	"what is on disk before it is indexed: none, group or each (default group)"},
+    {"store", 0, INPUT, KIND_SPECIAL, 0, 0, 0, set_store, "files or segments", "KIND",
+	"a file per flow, or many in one: files or segments (default files)"},
+    {"segment-size", 0, INPUT | PACK, KIND_SIZE, FIELD(segment_bytes), 65536, INT64_C(1) << 36,
+	NULL, NULL, "SIZE", "segments are closed at this size (default 256MiB)"},
+    {"segment-age", 0, INPUT, KIND_DURATION, FIELD(segment_age_ns), 1000000, YEARS_10_NS, NULL,
+	NULL, "TIME", "segments are closed at this age (default 1h)"},
+    {"max-disk", 0, CAPTURE | PRUNE, KIND_SIZE, FIELD(max_disk_bytes), 1, INT64_MAX, NULL, NULL,
+	"SIZE", "remove what is oldest, so that the archive takes no more"},
+    {"min-free", 0, CAPTURE | PRUNE, KIND_SPECIAL, 0, 0, 0, set_min_free,
+	"a size, or a part of the file system from above 0% to below 100%", "SIZE|N%",
+	"the same, so that the file system has so much left"},
+    {"min-inodes", 0, CAPTURE | PRUNE, KIND_SPECIAL, 0, 0, 0, set_min_inodes,
+	"a number, or a part of the file system's from above 0% to below 100%", "N|N%",
+	"the same, so that so many inodes are left"},
+    {"max-age", 0, CAPTURE | PRUNE, KIND_DURATION, FIELD(max_age_ns), 1000000, YEARS_10_NS, NULL,
+	NULL, "TIME", "remove parts of flows whose last packet is older"},
+    {"dry-run", 0, PRUNE, KIND_FLAG, FIELD(dry_run), 0, 0, NULL, NULL, NULL,
+	"say what would go, and remove nothing"},
+    {"older-than", 0, PACK, KIND_DURATION, FIELD(older_than_ns), 1000000, YEARS_10_NS, NULL, NULL,
+	"TIME", "pack days that ended at least so long ago (default 1d)"},
+    {"remove", 0, PIN, KIND_FLAG, FIELD(remove), 0, 0, NULL, NULL, NULL,
+	"keep these flows no longer than others"},
+    {"repair", 0, VERIFY, KIND_FLAG, FIELD(repair), 0, 0, NULL, NULL, NULL,
+	"mend what can be mended, move the rest to damaged/"},
     {"vlan-key", 0, INPUT, KIND_FLAG, FIELD(vlan_key), 0, 0, NULL, NULL, NULL,
 	"tell flows apart by their VLAN ids too"},
     {"json", 0, INPUT, KIND_FLAG, FIELD(json), 0, 0, NULL, NULL, NULL,
@@ -289,10 +390,26 @@ static const struct option_def defs[] = {
 	"what UUIDs begin with (default: see the manual)"},
     {"write", 'w', FETCH, KIND_TEXT, FIELD(write_path), 0, 0, NULL, NULL, "FILE",
 	"write the pcap there instead of to the standard output"},
+    {"expression", 'e', FETCH, KIND_TEXT, FIELD(expression), 0, 0, NULL, NULL, "EXPR",
+	"fetch the flows that fulfil it, as find finds them"},
+    {"format", 0, FETCH, KIND_SPECIAL, 0, 0, 0, set_fetch_format, "pcap or pcapng", "FORMAT",
+	"pcap, or pcapng with UUIDs and records as comments (default pcap)"},
+    {"gzip", 0, FETCH, KIND_FLAG, FIELD(gzip), 0, 0, NULL, NULL, NULL, "compress what is written"},
+    {"raw", 0, FETCH, KIND_FLAG, FIELD(raw), 0, 0, NULL, NULL, NULL,
+	"copy what is stored without inflating it, flow after flow"},
     {"format", 0, FIND, KIND_SPECIAL, 0, 0, 0, set_format, "table, json, csv or uuid", "FORMAT",
 	"table, json, csv or uuid (default table)"},
-    {"limit", 0, FIND, KIND_NUMBER, FIELD(limit), 1, INT64_MAX, NULL, NULL, "N",
-	"print at most this many flows"},
+    {"format", 0, DU, KIND_SPECIAL, 0, 0, 0, set_du_format, "table, json or csv", "FORMAT",
+	"table, json or csv (default table)"},
+    {"limit", 0, FIND | FETCH, KIND_NUMBER, FIELD(limit), 1, INT64_MAX, NULL, NULL, "N",
+	"at most this many flows"},
+    {"sort", 0, FIND, KIND_SPECIAL, 0, 0, 0, set_sort,
+	"start, end, duration, packets or bytes, and a - in front for the largest first", "KEY",
+	"start, end, duration, packets or bytes; -KEY: largest first (default start)"},
+    {"count", 0, FIND, KIND_FLAG, FIELD(count), 0, 0, NULL, NULL, NULL,
+	"print how many there are, and nothing else"},
+    {"relative", 0, FIND, KIND_FLAG, FIELD(relative), 0, 0, NULL, NULL, NULL,
+	"table: print how long ago a flow began"},
     {"progress", 0, INPUT | VERIFY, KIND_SPECIAL, 0, 0, 0, set_progress, "auto, always or never",
 	"WHEN", "a progress line: auto, always or never (default auto)"},
     {"quiet", 'q', ALL, KIND_FLAG, FIELD(quiet), 0, 0, NULL, NULL, NULL,
@@ -317,6 +434,7 @@ static void set_defaults(struct options *o)
 	o->ring_bytes = UINT64_C(64) << 20;
 	o->flush_interval_ns = INT64_C(10000000000);
 	o->local = "none";
+	o->older_than_ns = INT64_C(86400) * 1000000000;
 }
 
 /* The legal values of an option, in words. */

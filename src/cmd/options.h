@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "archive/store.h"
+#include "fetch/query.h"
 #include "flow/demux.h"
 #include "pcapfile/gzmember.h"
 
@@ -20,6 +21,13 @@ enum { EXIT_OK = 0, EXIT_PARTLY = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
 enum progress_mode { PROGRESS_AUTO, PROGRESS_ALWAYS, PROGRESS_NEVER };
 enum { OPTIONS_INTERFACES_MAX = 64 };
 enum find_format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV, FORMAT_UUID };
+enum fetch_format { FETCH_PCAP, FETCH_PCAPNG };
+
+/* A limit in bytes (or inodes), or in per cent of what the file system has. */
+struct share {
+	uint64_t amount; /* 0 and percent 0: no limit */
+	double percent;
+};
 
 struct options {
 	/* all commands */
@@ -46,6 +54,9 @@ struct options {
 	enum sync_mode sync;
 	bool vlan_key;
 	bool json;
+	enum store_kind store;
+	uint64_t segment_bytes;
+	int64_t segment_age_ns;
 
 	/* capture */
 	char interfaces[OPTIONS_INTERFACES_MAX][IF_NAMESIZE];
@@ -69,10 +80,29 @@ struct options {
 	const char *listen_path;
 	const char *prefix_file; /* NULL: see flowkeep-events(1) */
 
+	/* capture, prune: what the archive may take; see retain.h */
+	uint64_t max_disk_bytes; /* 0: no limit */
+	struct share min_free, min_inodes;
+	int64_t max_age_ns; /* 0: no limit */
+
 	/* fetch, find */
 	const char *write_path; /* NULL: standard output */
+	const char *expression; /* fetch; NULL: UUIDs are named */
+	enum fetch_format fetch_format;
+	bool gzip;
+	bool raw;
 	enum find_format format;
+	enum query_order order;
+	bool descending;
+	bool count;
+	bool relative;  /* times in the table as how long ago */
 	uint64_t limit; /* 0: no limit */
+
+	/* verify, prune, pack, pin */
+	bool repair;
+	bool dry_run;
+	bool remove; /* pin: undo it */
+	int64_t older_than_ns;
 
 	/* what follows the options */
 	char *const *args;
@@ -87,7 +117,11 @@ enum {
 	COMMAND_VERIFY = 8,
 	COMMAND_REINDEX = 16,
 	COMMAND_CAPTURE = 32,
-	COMMAND_EVENTS = 64
+	COMMAND_EVENTS = 64,
+	COMMAND_PRUNE = 128,
+	COMMAND_PACK = 256,
+	COMMAND_PIN = 512,
+	COMMAND_DU = 1024
 };
 
 struct command {

@@ -7,93 +7,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/adopt.h"
-#include "archive/rescan.h"
+#include "archive/names.h"
 #include "archive/runpolicy.h"
+#include "base/clk.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "save/uuidgen.h"
+#include "cmd/limits.h"
+#include "cmd/recovery.h"
 
 /* Live, the savers' queues are what rides out a slow disk: 256 MiB of full members each. */
 #define LIVE_QUEUE_BATCHES 4096
 
-static void bad_file(int32_t day, const char *name, const char *error, void *arg)
-{
-	char path[LAYOUT_DAY_SIZE];
-
-	(void)arg;
-	log_warning("archive", "'%s/%s' is damaged: %s; continuing without it",
-	    layout_day_path(day, path), name, error);
-}
-
-/* Days that an earlier run was writing when it ended: their index is built anew from their files.
- */
-static int mend_days(struct archive *a)
-{
-	int32_t *days;
-	size_t n;
-	int rv = archive_dirty_days(a, &days, &n);
-
-	if (rv != 0)
-		return rv;
-	for (size_t i = 0; i < n && rv == 0; i++) {
-		struct rescan_totals totals;
-		char path[LAYOUT_DAY_SIZE];
-
-		rv = rescan_reindex_day(a, days[i], bad_file, NULL, &totals);
-		if (rv == -ENOENT) /* listed, but nothing was written */
-			rv = 0;
-		else if (rv == 0)
-			log_info("archive",
-			    "index of %s mended after an unclean end: %" PRIu64 " files",
-			    layout_day_path(days[i], path), totals.files);
-		if (rv == 0)
-			rv = archive_strike_day(a, days[i]);
-	}
-	free(days);
-	return rv;
-}
-
-static void tell_adopted(
-    const char *name, enum adopt_result what, const struct record *r, const char *error, void *arg)
-{
-	char printable[256];
-
-	(void)r;
-	(void)arg;
-	(void)log_printable(printable, sizeof(printable), name);
-	if (what == ADOPT_DAMAGED || what == ADOPT_FAILED)
-		log_warning("archive",
-		    "unfinished file '.staging/%s' stays where it is: %s; continuing", printable,
-		    error);
-	else if (error[0] != '\0')
-		log_debug("archive", "unfinished file '.staging/%s' of an earlier run: %s",
-		    printable, error);
-}
-
-/* Flows that an earlier run was writing when it was killed. */
-static int adopt(const struct options *o, struct archive *a)
-{
-	struct adopt_config c = {.sync = o->sync,
-	    .vlan_key = o->vlan_key ? VLAN_KEY_YES : VLAN_KEY_NO,
-	    .generate = uuidgen_flow,
-	    .fn = tell_adopted};
-	struct adopt_totals t = {0};
-	int rv = adopt_staged(a, &c, &t);
-
-	if (t.published + t.duplicate + t.empty > 0)
-		log_info("archive",
-		    "after an unclean end: %" PRIu64 " unfinished flows published with %" PRIu64
-		    " packets, %" PRIu64 " without a packet removed",
-		    t.published, t.packets, t.empty);
-	return rv;
-}
+/* Under a limit a segment takes this part of the room at most, but never less than that. */
+#define SEGMENT_SHARE     32
+#define SEGMENT_MIN_BYTES (UINT64_C(1) << 20)
 
 static int note_policy(const struct options *o, struct pipeline *p)
 {
 	const struct record r = {.policy = o->policy, .snaplen = (uint32_t)o->snaplen};
 
 	return runpolicy_begin(p->archive, &r, &p->note);
+}
+
+/* Checked before anything is written; the archive may be over them, that is mended later. */
+static int take_limits(const struct options *o, struct pipeline *p)
+{
+	int status = EXIT_OK;
+
+	if (limits_given(o))
+		status = limits_take("capture", o, p->archive, &p->limits);
+	return status == EXIT_OK ? 0 : status == EXIT_USAGE ? -ERANGE : -EIO;
+}
+
+/* Mending writes: on a full disk what is oldest goes first. What fails here, retention tries again.
+ */
+static void make_room(struct pipeline *p)
+{
+	const struct prune_config c = {
+	    .archive = p->archive, .limits = p->limits, .now_ns = clk_wall().ns};
+	struct prune_totals t;
+
+	if (prune_run(&c, &t) == 0 && t.parts > 0)
+		log_info("archive",
+		    "%" PRIu64 " parts removed to keep the archive within its limits", t.parts);
 }
 
 static int open_archive(const struct pipeline_config *config, struct pipeline *p)
@@ -109,11 +65,15 @@ static int open_archive(const struct pipeline_config *config, struct pipeline *p
 		log_error("archive", "cannot open '%s' for writing: %s", o->dir, strerror(-rv));
 		return rv;
 	}
+	rv = take_limits(o, p);
+	if (rv != 0)
+		return rv;
+	if (limits_given(o))
+		make_room(p);
+	rv = recovery_mend(p->archive);
 	/* What a killed split has left is archived whole when the same file is split again. */
-	if (config->mode == KEEPER_DROP)
-		rv = adopt(o, p->archive);
-	if (rv == 0)
-		rv = mend_days(p->archive);
+	if (rv == 0 && config->mode == KEEPER_DROP)
+		rv = recovery_adopt(p->archive, o);
 	if (rv == 0)
 		rv = note_policy(o, p);
 	if (rv != 0)
@@ -131,6 +91,33 @@ static int saver_threads(const struct pipeline_config *config)
 	return config->mode == KEEPER_DROP && cores > 1 ? cores - 1 : cores;
 }
 
+/*
+ * An archive is pruned by whole segments: where little room is, they must be small. Twice as many
+ * as savers write may be open at midnight.
+ */
+static uint64_t segment_bytes(const struct options *o, const struct pipeline *p)
+{
+	uint64_t room = p->limits.max_disk_bytes, bytes = o->segment_bytes;
+	struct prune_usage usage;
+
+	if (bytes != 0 || !limits_given(o))
+		return bytes;
+	if (prune_usage(p->archive, &usage) == 0 && usage.total_bytes > p->limits.min_free_bytes) {
+		uint64_t disk = usage.total_bytes - p->limits.min_free_bytes;
+
+		room = room == 0 || disk < room ? disk : room;
+	}
+	bytes = room / SEGMENT_SHARE;
+	return bytes < SEGMENT_MIN_BYTES     ? SEGMENT_MIN_BYTES
+	       : bytes > STORE_SEGMENT_BYTES ? STORE_SEGMENT_BYTES
+					     : bytes;
+}
+
+static int start_retention(const struct options *o, struct pipeline *p)
+{
+	return limits_given(o) ? retain_start(p->archive, p->catalog, &p->limits, &p->retain) : 0;
+}
+
 static int start_savers(const struct pipeline_config *config, struct pipeline *p)
 {
 	const struct options *o = config->options;
@@ -139,6 +126,11 @@ static int start_savers(const struct pipeline_config *config, struct pipeline *p
 	    .queue_batches = config->mode == KEEPER_DROP ? LIVE_QUEUE_BATCHES : 0,
 	    .codec = o->codec,
 	    .sync = o->sync,
+	    .store = o->store,
+	    .segment_bytes = segment_bytes(o, p),
+	    .segment_age_ns = o->segment_age_ns,
+	    .names = p->names,
+	    .retain = p->retain,
 	    .archive = p->archive,
 	    .catalog = p->catalog,
 	    .slab = p->slab,
@@ -148,6 +140,16 @@ static int start_savers(const struct pipeline_config *config, struct pipeline *p
 	if (c.threads > SAVER_MAX)
 		c.threads = SAVER_MAX;
 	return savers_start(&c, &p->savers);
+}
+
+/* Live, today is what is asked about most; offline, indexes are made fastest when all is there. */
+static int start_catalog(const struct pipeline_config *config, struct pipeline *p)
+{
+	const struct catalog_config c = {.archive = p->archive,
+	    .sync = config->options->sync,
+	    .secondary = config->mode == KEEPER_DROP ? DAYINDEX_AT_ONCE : DAYINDEX_AT_CLOSE};
+
+	return catalog_start(&c, &p->catalog);
 }
 
 static int make_scrub(const struct pipeline_config *config, struct pipeline *p)
@@ -169,6 +171,7 @@ static int make_demux(const struct pipeline_config *config, struct pipeline *p)
 	    .linger_ns = o->linger_ns,
 	    .max_duration_ns = o->max_duration_ns,
 	    .max_flow_bytes = o->max_bytes,
+	    .max_part_bytes = o->store == STORE_SEGMENTS ? STORE_PART_BYTES : 0,
 	    .max_flows = (uint32_t)o->max_flows,
 	    .snaplen = (uint32_t)o->snaplen,
 	    .first_serial = archive_serial(p->archive),
@@ -205,13 +208,19 @@ int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pi
 
 	memset(p, 0, sizeof(*p));
 	rv = open_archive(config, p);
+	if (rv == 0 && config->mode == KEEPER_WAIT)
+		p->tidy = o;
 	if (rv != 0) {
 		pipeline_stop(p);
 		return rv;
 	}
 	rv = slab_new(o->max_memory_bytes, &p->slab);
 	if (rv == 0)
-		rv = catalog_start(p->archive, o->sync, &p->catalog);
+		rv = start_catalog(config, p);
+	if (rv == 0)
+		rv = names_new(p->archive, p->catalog, &p->names);
+	if (rv == 0)
+		rv = start_retention(o, p);
 	if (rv == 0)
 		rv = start_savers(config, p);
 	if (rv == 0)
@@ -229,13 +238,21 @@ int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pi
 void pipeline_stop(struct pipeline *p)
 {
 	savers_stop(p->savers);
+	retain_stop(p->retain);
+	names_free(p->names);
 	catalog_stop(p->catalog, &p->indexed);
 	slab_free(p->slab);
 	if (p->note != 0)
 		runpolicy_end(p->archive, p->note);
 	p->note = 0;
+	/* What a split had staged when it was killed is whole once the same input is split again.
+	 */
+	if (p->tidy != NULL && p->indexed.first_error == 0)
+		recovery_tidy(p->archive, p->tidy);
 	archive_close(p->archive);
 	p->savers = NULL;
+	p->retain = NULL;
+	p->names = NULL;
 	p->catalog = NULL;
 	p->slab = NULL;
 	p->archive = NULL;

@@ -10,6 +10,7 @@
 #define CMD_PIPELINE_H
 
 #include "archive/catalog.h"
+#include "archive/retain.h"
 #include "cmd/options.h"
 #include "flow/demux.h"
 #include "packet/ledger.h"
@@ -19,10 +20,14 @@ struct pipeline {
 	struct archive *archive;
 	struct slab *slab;
 	struct catalog *catalog;
+	struct names *names;
+	struct prune_limits limits;
+	struct retain *retain; /* NULL: the archive has no limits */
 	struct savers *savers;
 	struct scrub *scrub; /* NULL: packets are kept as they come */
 	struct demux *demux;
 	uint64_t note;                 /* of our policy, in .staging */
+	const struct options *tidy;    /* split: look at what earlier ones left; else NULL */
 	struct catalog_result indexed; /* true once stopped */
 };
 
@@ -40,7 +45,7 @@ struct pipeline_config {
 /*
  * pipeline_start - open the archive for writing, mend what an earlier run left, start the threads.
  *
- * Returns:  0; -errno, after saying what failed.
+ * Returns:  0; -ERANGE the limits of the archive cannot be met; -errno; after saying what failed.
  */
 int pipeline_start(const struct pipeline_config *config, struct pipeline *ret_pipeline);
 

@@ -26,7 +26,7 @@ struct reading_faults {
 	uint64_t count;
 };
 
-/* reading_bad - a query_bad_fn and fetch_bad_fn: says it, and counts it in a reading_faults. */
+/* reading_bad - a query_bad_fn and partfile_bad_fn: says it, and counts it in a reading_faults. */
 void reading_bad(const char *path, const char *reason, void *faults);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "archive/layout.h"
+#include "archive/segment.h"
 #include "base/fileio.h"
 
 struct dayfiles {
@@ -18,6 +19,8 @@ struct dayfiles {
 	size_t text_bytes, text_room;
 	size_t *names; /* where they begin, in the order of names */
 	size_t count;
+	uint32_t *segments; /* in ascending order */
+	size_t segment_count;
 };
 
 /* Names wait in one text; where they begin is found when all are there. */
@@ -54,14 +57,14 @@ static int read_names(struct dayfiles *f, DIR *d, dayfiles_fn *stranger, void *a
 {
 	char uuid[LAYOUT_UUID_SIZE];
 	struct dirent *e;
-	uint32_t part;
+	uint32_t number;
 	int rv = 0;
 
 	while (rv == 0 && (errno = 0, e = readdir(d)) != NULL) {
-		if (layout_parse_file_name(e->d_name, uuid, &part))
+		if (layout_parse_file_name(e->d_name, uuid, &number))
 			rv = add_name(f, e->d_name);
 		else if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-			 !is_index(e->d_name))
+			 !is_index(e->d_name) && !layout_parse_segment_name(e->d_name, &number))
 			stranger(e->d_name, arg);
 	}
 	return rv != 0 ? rv : -errno;
@@ -100,6 +103,8 @@ int dayfiles_read(int dirfd, dayfiles_fn *stranger, void *arg, struct dayfiles *
 		rv = read_names(f, d, stranger, arg);
 	if (rv == 0)
 		rv = sort_names(f);
+	if (rv == 0)
+		rv = segment_numbers(dirfd, &f->segments, &f->segment_count);
 	if (d != NULL)
 		(void)closedir(d); /* only read from */
 	else
@@ -114,7 +119,13 @@ int dayfiles_read(int dirfd, dayfiles_fn *stranger, void *arg, struct dayfiles *
 
 size_t dayfiles_count(const struct dayfiles *f)
 {
-	return f->count;
+	return f->count + f->segment_count;
+}
+
+const uint32_t *dayfiles_segments(const struct dayfiles *f, size_t *ret_count)
+{
+	*ret_count = f->segment_count;
+	return f->segments;
 }
 
 void dayfiles_each(const struct dayfiles *f, dayfiles_fn *fn, void *arg)
@@ -129,5 +140,6 @@ void dayfiles_free(struct dayfiles *f)
 		return;
 	free(f->names);
 	free(f->text);
+	free(f->segments);
 	free(f);
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes parts of flows as one pcap: a single part in the order in which it is stored, several
- * merged by time. Parts are opened when their time has come.
+ * Writes parts of flows as one capture file: a single part in the order in which it is stored,
+ * several merged by time. Parts are opened when their time has come.
  *
- * Memory: what one flush of a flow holds (64 KiB) for each part that is under way at the same time.
+ * Memory: what one flush of a flow holds (64 KiB) for each part that is under way at the same time,
+ * until a budget is spent; from then on parts whose next packet is far in the future give back what
+ * they hold, and inflate it anew when its time has come. Beside that, 40 bytes for each part, and
+ * 200 for one that is under way. Descriptors: one, and the output.
  *
  * Threads:  one.
  */
@@ -15,25 +18,35 @@
 
 #include "archive/archive.h"
 #include "fetch/outfile.h"
+#include "fetch/partfile.h"
 #include "fetch/partlist.h"
 
-/* Told of every part that is missing or damaged: its file, from the archive on, and the reason. */
-typedef void fetch_bad_fn(const char *path, const char *reason, void *arg);
+#define FETCH_BUDGET_BYTES ((size_t)256 << 20)
+
+enum fetch_as {
+	FETCH_AS_PCAP,
+	FETCH_AS_PCAPNG, /* may hold several link types */
+	FETCH_AS_RAW     /* members as they are stored, part behind part; see rawcopy.h */
+};
 
 struct fetch_job {
-	const struct archive *archive;
+	struct partfile_places places;
 	const struct part *const
 	    *parts; /* of equal times, the packet of the earlier part is first */
 	size_t count;
+	size_t flows; /* that they are of */
+	enum fetch_as as;
+	size_t budget_bytes; /* of inflated bytes, give or take what one member holds; 0: default */
 	struct outfile *out;
-	fetch_bad_fn *bad;
+	partfile_bad_fn *bad; /* told of every part that is missing or damaged */
 	void *bad_arg;
 };
 
 struct fetch_totals {
 	uint64_t pkts;
-	uint64_t bytes; /* of the pcap */
+	uint64_t bytes; /* of the capture file, before gzip; of FETCH_AS_RAW as they are */
 	uint64_t bad_parts;
+	uint64_t evictions; /* how often a part gave back what it held */
 };
 
 /*
@@ -41,8 +54,9 @@ struct fetch_totals {
  *
  * Takes:    job; the caller commits job->out.
  * Returns:  0, also where parts are missing or damaged (bad is told, and nothing at all is written
- *           if no packet could be read); -EMEDIUMTYPE parts are of different link types, nothing is
- *           written; -ENOMEM; -errno of writing.
+ *           if no packet could be read); -EMEDIUMTYPE parts are of different link types, and that
+ *           is not for pcapng, nothing is written; -ENOTSUP pcapng cannot hold a link type, nothing
+ *           is written; -ENOMEM; -errno of writing.
  */
 int fetch_parts(const struct fetch_job *job, struct fetch_totals *ret_totals);
 

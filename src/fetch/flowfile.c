@@ -1,250 +1,292 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* See flowfile.h. */
+/*
+ * See flowfile.h. What a flowfile holds of its part is a run of inflated bytes, and where it
+ * begins: so many bytes behind the start of a gzip member. From there it can be inflated again at
+ * any time, so that what follows, and what was given back, is found in the same way.
+ */
 #include "fetch/flowfile.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "base/fileio.h"
+#include "fetch/inflater.h"
 #include "pcapfile/fault.h"
 #include "pcapfile/pcapfmt.h"
 
 /* Small members are inflated together until there is this much of them. */
 #define GATHER_BYTES 16384u
 
-#define IN_BYTES 32768u
+#define NOWHERE UINT32_MAX
 
-/*
- * The writer puts 64 KiB into a member, or one larger packet. A file that was packed anew by hand
- * may have a single one, which is taken too, up to a bound.
- */
-#define OUT_MIN_BYTES (128u << 10)
-#define OUT_MAX_BYTES (64u << 20)
+struct flowfile_pool {
+	struct partfile_places places;
+	size_t held;       /* bytes of all flowfiles */
+	size_t limit;      /* of each, when it is filled the next time */
+	uint64_t inflated; /* so far */
+	struct inflater *inflater;
+};
 
-struct inflater {
-	z_stream z;
-	uint8_t *out;
-	size_t out_bytes, out_room;
-	uint8_t in[IN_BYTES];
+/* A place in what is inflated: so many bytes from a member on. */
+struct place {
+	uint64_t member;
+	uint32_t skip;
 };
 
 struct flowfile {
-	const struct archive *archive;
+	struct flowfile_pool *pool;
 	const struct part *part;
-	struct inflater *inflater;
-	uint64_t offset; /* of the member to inflate next */
-	uint64_t size;   /* of the file, once it was opened */
-	uint8_t *bytes;  /* inflated, */
-	size_t at, end;  /* and not given yet: from at to end */
-	uint64_t pkts;   /* given */
-	bool begun;      /* the file header was seen */
-	int answer;      /* 1 until all is inflated; what then follows the last packet */
-	struct fault fault;
+	struct part *moved;  /* where it lies now; NULL: where it was */
+	struct fault *fault; /* NULL: none */
+	uint8_t *bytes;      /* inflated; NULL: none, or given back */
+	uint32_t end;        /* how many */
+	uint32_t at;         /* where the next packet begins in them */
+	uint32_t last;       /* and the one that was given last */
+	struct place from;   /* where they begin */
+	/*
+	 * How far it was inflated, counted from from.member: the last member that gave anything,
+	 * and all of them. NOWHERE while nothing is inflated.
+	 */
+	uint32_t last_at, total;
+	uint64_t last_member, next_member;
+	uint64_t size; /* of the part, since it was opened */
+	uint64_t pkts; /* given */
+	int answer;    /* 1 until all is inflated; what then follows the last packet */
+	bool begun;    /* the file header was seen */
+	bool ended;
 };
 
-int flowfile_inflater_new(struct inflater **ret_inflater)
+int flowfile_pool_new(const struct partfile_places *places, struct flowfile_pool **ret_pool)
 {
-	struct inflater *n = calloc(1, sizeof(*n));
+	struct flowfile_pool *pool = calloc(1, sizeof(*pool));
 
-	if (n == NULL)
+	if (pool == NULL)
 		return -ENOMEM;
-	n->out = malloc(OUT_MIN_BYTES);
-	n->out_room = OUT_MIN_BYTES;
-	/* 15: the largest window; +16: gzip frames only (zlib.h, inflateInit2). */
-	if (n->out == NULL || inflateInit2(&n->z, 15 + 16) != Z_OK) {
-		free(n->out);
-		free(n);
+	pool->places = *places;
+	pool->limit = SIZE_MAX;
+	if (inflater_new(&pool->inflater) != 0) {
+		free(pool);
 		return -ENOMEM;
 	}
-	*ret_inflater = n;
+	*ret_pool = pool;
 	return 0;
 }
 
-void flowfile_inflater_free(struct inflater *n)
+void flowfile_pool_free(struct flowfile_pool *pool)
 {
-	if (n == NULL)
+	if (pool == NULL)
 		return;
-	(void)inflateEnd(&n->z); /* fails only for a stream that was never set up */
-	free(n->out);
-	free(n);
+	inflater_free(pool->inflater);
+	free(pool);
 }
 
-int flowfile_open(
-    const struct archive *a, const struct part *p, struct inflater *z, struct flowfile **ret_file)
+size_t flowfile_pool_held(const struct flowfile_pool *pool)
+{
+	return pool->held;
+}
+
+uint64_t flowfile_pool_inflated(const struct flowfile_pool *pool)
+{
+	return pool->inflated;
+}
+
+void flowfile_pool_limit(struct flowfile_pool *pool, size_t bytes)
+{
+	pool->limit = bytes;
+}
+
+int flowfile_open(struct flowfile_pool *pool, const struct part *p, struct flowfile **ret_file)
 {
 	struct flowfile *f = calloc(1, sizeof(*f));
 
 	if (f == NULL)
 		return -ENOMEM;
-	f->archive = a;
+	f->pool = pool;
 	f->part = p;
-	f->inflater = z;
+	f->last_at = f->total = NOWHERE;
 	f->answer = 1;
 	*ret_file = f;
 	return 0;
 }
 
-/* More room for what is inflated, within bounds. */
-static int make_room(struct flowfile *f)
+/* As fault_set. Most parts have none, and there may be a million of them. */
+__attribute__((format(printf, 3, 4))) static int fail(
+    struct flowfile *f, int error, const char *format, ...)
 {
-	struct inflater *n = f->inflater;
-	uint8_t *more;
+	va_list ap;
 
-	if (n->out_bytes < n->out_room)
-		return 0;
-	if (n->out_room >= OUT_MAX_BYTES)
-		return fault_set(
-		    &f->fault, -EBADMSG, "not a flow file: its gzip members are too large");
-	more = realloc(n->out, n->out_room * 2);
-	if (more == NULL)
-		return fault_set(&f->fault, -ENOMEM, "no memory");
-	n->out = more;
-	n->out_room *= 2;
+	if (f->fault == NULL)
+		f->fault = calloc(1, sizeof(*f->fault));
+	if (f->fault == NULL)
+		return error;
+	va_start(ap, format);
+	(void)fault_setv(f->fault, error, format, ap); /* it returns our own error */
+	va_end(ap);
+	return error;
+}
+
+/* ---- inflating ---- */
+
+/* Returns 0 and *ret_extent, which is closed after use; -errno. */
+static int open_part(struct flowfile *f, struct extent *ret_extent)
+{
+	struct fault fault = {""};
+	int rv = partfile_open(&f->pool->places, f->part, &f->moved, ret_extent, &fault);
+
+	if (rv != 0)
+		return fail(f, rv, "%s", fault.text);
+	f->size = ret_extent->length;
 	return 0;
 }
 
-/* More of the file. Returns 1; 0 there is no more; -errno. */
-static int refill(struct flowfile *f, int fd)
+/* Length of the record at p. Returns 0 where it is not all there, or impossible. */
+static size_t whole_record(const uint8_t *p, size_t have)
 {
-	z_stream *z = &f->inflater->z;
-	ssize_t n = fileio_pread(fd, f->inflater->in, IN_BYTES, f->offset + z->total_in);
+	uint32_t caplen;
 
-	if (n < 0)
-		return fault_set(&f->fault, (int)n, "%s", strerror((int)-n));
-	z->next_in = f->inflater->in;
-	z->avail_in = (uInt)n;
-	return n > 0;
+	if (have < PCAPFMT_RECORD_HEADER_BYTES)
+		return 0;
+	caplen = pcapfmt_get_le32(p + 8);
+	if (caplen > PACKET_MAX_CAPLEN || have - PCAPFMT_RECORD_HEADER_BYTES < caplen)
+		return 0;
+	return PCAPFMT_RECORD_HEADER_BYTES + caplen;
 }
 
-/* What a member gave that fails its checksum is not given on: every packet is what it was, or none.
- */
-static int damaged_member(struct flowfile *f, size_t out_before, const char *what)
+/* A header says what no record of ours has. */
+static bool is_impossible(const uint8_t *p, size_t have)
 {
-	f->inflater->out_bytes = out_before;
-	return fault_set(&f->fault, -EBADMSG,
-	    "gzip: %s, in the member at byte %" PRIu64
-	    " of the file; from there on its packets are left out",
-	    what, f->offset);
+	return have >= PCAPFMT_RECORD_HEADER_BYTES && pcapfmt_get_le32(p + 8) > PACKET_MAX_CAPLEN;
 }
 
-/* Inflates the member at f->offset. Returns 1; 0 the file ends properly; -errno. */
-static int take_member(struct flowfile *f, int fd)
+/* Where records begin in what is inflated. */
+static size_t first_record(const struct flowfile *f)
 {
-	struct inflater *n = f->inflater;
-	size_t out_before = n->out_bytes;
-	z_stream *z = &n->z;
-	int rv;
+	return f->from.skip + (f->begun ? 0 : PCAPFMT_FILE_HEADER_BYTES);
+}
 
-	(void)inflateReset(z); /* fails only for a stream that was never set up */
-	for (;;) {
-		if ((rv = make_room(f)) != 0)
-			return rv;
-		if (z->avail_in == 0 && (rv = refill(f, fd)) <= 0)
-			return rv < 0 || z->total_in == 0
-				   ? rv
-				   : fault_set(&f->fault, -EBADMSG,
-					 "cut: it ends inside a gzip member, at byte %" PRIu64,
-					 f->offset + z->total_in);
-		z->next_out = n->out + n->out_bytes;
-		z->avail_out = (uInt)(n->out_room - n->out_bytes);
-		rv = inflate(z, Z_NO_FLUSH);
-		n->out_bytes = n->out_room - z->avail_out;
-		if (rv == Z_STREAM_END) {
-			f->offset += z->total_in;
-			return 1;
+/* Is that worth a stop? A packet may lie in several members, where they were packed anew. */
+static bool is_enough(const struct flowfile *f)
+{
+	size_t first = first_record(f), count, want = f->pool->limit;
+	const uint8_t *bytes = inflater_bytes(f->pool->inflater, &count);
+	size_t have = count > first ? count - first : 0;
+
+	if (have < (want < GATHER_BYTES ? want : GATHER_BYTES))
+		return false;
+	return whole_record(bytes + first, have) > 0 || is_impossible(bytes + first, have);
+}
+
+/* Inflates the members from f->from on. What one that is cut gave up to there is kept. */
+static int inflate_members(struct flowfile *f)
+{
+	struct inflater *n = f->pool->inflater;
+	struct fault fault = {""};
+	struct extent e = {.fd = -1};
+	size_t before = 0, count;
+	int rv = open_part(f, &e);
+
+	inflater_begin(n, &e, f->from.member);
+	if (rv != 0)
+		return rv;
+	for (rv = 1; rv == 1 && !is_enough(f); before = count) {
+		uint64_t member = inflater_offset(n);
+
+		rv = inflater_next(n, &fault);
+		(void)inflater_bytes(n, &count);
+		if (count > before) {
+			f->last_member = member;
+			f->last_at = (uint32_t)before; /* INFLATER_MAX_BYTES bounds it */
 		}
-		if (rv == Z_MEM_ERROR)
-			return fault_set(&f->fault, -ENOMEM, "no memory");
-		if (rv != Z_OK && rv != Z_BUF_ERROR)
-			return damaged_member(f, out_before, z->msg != NULL ? z->msg : "damaged");
 	}
+	fileio_close(e.fd);
+	f->next_member = inflater_offset(n);
+	f->total = (uint32_t)before;
+	f->pool->inflated += before;
+	return rv < 0 ? fail(f, rv, "%s", fault.text) : rv;
 }
 
-/* Returns a descriptor; -errno. Later opens look for what has become of the file since the first.
- */
-static int open_file(struct flowfile *f)
+/* Where to stop keeping: behind as many whole packets as fit, and at least one. */
+static size_t within_limit(const struct flowfile *f)
 {
-	char path[PARTLIST_PATH_SIZE];
-	int fd = openat(archive_root(f->archive), partlist_path(f->part, path),
-	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	int rv;
+	size_t count, first = first_record(f), at = first, length;
+	const uint8_t *bytes = inflater_bytes(f->pool->inflater, &count);
 
-	if (fd < 0) {
-		rv = -errno;
-		return fault_set(&f->fault, rv, "%s", rv == -ENOENT ? "missing" : strerror(-rv));
-	}
-	rv = fileio_size(fd, &f->size);
-	if (rv != 0) {
-		fileio_close(fd);
-		return fault_set(&f->fault, rv, "%s", strerror(-rv));
-	}
-	return fd;
+	if (count <= first || count - first <= f->pool->limit)
+		return count;
+	while ((length = whole_record(bytes + at, count - at)) > 0 &&
+	       (at == first || at - first + length <= f->pool->limit))
+		at += length;
+	return at > first ? at : count;
 }
 
-/* Moves what was inflated behind what is left of the bytes before it. */
-static int keep_inflated(struct flowfile *f)
-{
-	struct inflater *n = f->inflater;
-	size_t left = f->end - f->at;
-	uint8_t *bytes;
-
-	if (n->out_bytes == 0)
-		return 0;
-	bytes = malloc(left + n->out_bytes);
-	if (bytes == NULL)
-		return fault_set(&f->fault, -ENOMEM, "no memory");
-	if (left > 0)
-		memcpy(bytes, f->bytes + f->at, left);
-	memcpy(bytes + left, n->out, n->out_bytes);
-	free(f->bytes);
-	f->bytes = bytes;
-	f->at = 0;
-	f->end = left + n->out_bytes;
-	return 0;
-}
-
-/* Inflates the next members. What one that is cut gave up to there is kept. */
+/* Fills the buffer, which is empty. Its answer says how it goes on. */
 static void load(struct flowfile *f)
 {
-	struct inflater *n = f->inflater;
-	int fd = open_file(f), rv = 1;
+	const uint8_t *bytes;
+	size_t stop, count;
 
-	n->out_bytes = 0;
-	n->z.avail_in = 0;
-	if (fd < 0)
-		rv = fd;
-	while (rv == 1 && n->out_bytes < GATHER_BYTES)
-		rv = take_member(f, fd);
-	fileio_close(fd);
-	f->answer = rv;
-	rv = keep_inflated(f);
-	if (rv != 0)
-		f->answer = rv;
+	f->answer = inflate_members(f);
+	bytes = inflater_bytes(f->pool->inflater, &count);
+	stop = within_limit(f);
+	if (stop <= f->from.skip)
+		return;
+	if (stop < count)
+		f->answer = 1; /* what comes behind is met again */
+	f->end = (uint32_t)(stop - f->from.skip);
+	f->bytes = malloc(f->end);
+	if (f->bytes == NULL) {
+		f->end = 0;
+		f->answer = fail(f, -ENOMEM, "no memory");
+		return;
+	}
+	memcpy(f->bytes, bytes + f->from.skip, f->end);
+	f->pool->held += f->end;
 }
 
-/* The file begins as every flow file of that link type does. */
+static void drop(struct flowfile *f)
+{
+	f->pool->held -= f->end;
+	free(f->bytes);
+	f->bytes = NULL;
+	f->at = f->end = 0;
+}
+
+/* Empties the buffer; it is to begin at what is now its byte `at`. */
+static void move_to(struct flowfile *f, uint32_t at)
+{
+	uint32_t skip = f->from.skip + at;
+
+	if (f->total != NOWHERE && f->answer == 1 && skip == f->total)
+		f->from = (struct place){f->next_member, 0};
+	else if (f->last_at != NOWHERE && skip >= f->last_at)
+		f->from = (struct place){f->last_member, skip - f->last_at};
+	else
+		f->from.skip = skip;
+	f->last_at = f->total = NOWHERE;
+	f->answer = 1;
+	drop(f);
+}
+
+/* ---- packets ---- */
+
+/* The part begins as every flow file of that link type does. */
 static int take_file_header(struct flowfile *f)
 {
 	uint8_t header[PCAPFMT_FILE_HEADER_BYTES];
-	size_t have = f->end - f->at;
 
 	pcapfmt_file_header(f->part->key.linktype, header);
-	if (have < sizeof(header) && f->answer < 0)
+	if (f->end < sizeof(header) && f->answer < 0)
 		return f->answer;
-	if (have == 0)
-		return fault_set(&f->fault, -EBADMSG, "empty");
-	if (have < sizeof(header) || memcmp(f->bytes + f->at, header, sizeof(header)) != 0)
-		return fault_set(&f->fault, -EBADMSG,
+	if (f->end == 0)
+		return fail(f, -EBADMSG, "empty");
+	if (f->end < sizeof(header) || memcmp(f->bytes, header, sizeof(header)) != 0)
+		return fail(f, -EBADMSG,
 		    "its pcap header is not that of a flow of link type %" PRIu32,
 		    f->part->key.linktype);
-	f->at += sizeof(header);
+	f->at = sizeof(header);
 	f->begun = true;
 	return 0;
 }
@@ -257,16 +299,15 @@ static int check_end(struct flowfile *f)
 	if (f->answer < 0)
 		return f->answer;
 	if (f->at < f->end)
-		return fault_set(
-		    &f->fault, -EBADMSG, "cut: it ends inside packet %" PRIu64, f->pkts + 1);
+		return fail(f, -EBADMSG, "cut: it ends inside packet %" PRIu64, f->pkts + 1);
 	if (f->size != f->part->length)
-		return fault_set(&f->fault, -EBADMSG,
+		return fail(f, -EBADMSG,
 		    "has %" PRIu64 " bytes and %" PRIu64 " packets, but the index says %" PRIu64
 		    " and %" PRIu64,
 		    f->size, f->pkts, f->part->length, want);
 	if (f->pkts != want)
-		return fault_set(&f->fault, -EBADMSG,
-		    "has %" PRIu64 " packets, but the index says %" PRIu64, f->pkts, want);
+		return fail(f, -EBADMSG, "has %" PRIu64 " packets, but the index says %" PRIu64,
+		    f->pkts, want);
 	return 0;
 }
 
@@ -274,20 +315,17 @@ static int check_end(struct flowfile *f)
 static int take_record(struct flowfile *f, struct flowfile_packet *ret_packet)
 {
 	const uint8_t *p = f->bytes + f->at;
-	size_t have = f->end - f->at;
-	uint32_t caplen;
+	size_t have = f->end - f->at, length = whole_record(p, have);
 
-	if (have < PCAPFMT_RECORD_HEADER_BYTES)
-		return 0;
-	caplen = pcapfmt_get_le32(p + 8);
-	if (caplen > PACKET_MAX_CAPLEN)
-		return fault_set(&f->fault, -EBADMSG, "packet %" PRIu64 " has an impossible length",
-		    f->pkts + 1);
-	if (have < PCAPFMT_RECORD_HEADER_BYTES + caplen)
+	if (is_impossible(p, have))
+		return fail(
+		    f, -EBADMSG, "packet %" PRIu64 " has an impossible length", f->pkts + 1);
+	if (length == 0)
 		return 0;
 	ret_packet->bytes = p;
-	ret_packet->length = PCAPFMT_RECORD_HEADER_BYTES + caplen;
+	ret_packet->length = (uint32_t)length;
 	ret_packet->ts_ns = (int64_t)pcapfmt_get_le32(p) * 1000000000 + pcapfmt_get_le32(p + 4);
+	f->last = f->at;
 	f->at += ret_packet->length;
 	f->pkts++;
 	return 1;
@@ -295,10 +333,9 @@ static int take_record(struct flowfile *f, struct flowfile_packet *ret_packet)
 
 static int end_here(struct flowfile *f, int answer)
 {
-	free(f->bytes);
-	f->bytes = NULL;
-	f->at = f->end = 0;
+	drop(f);
 	f->answer = answer;
+	f->ended = true;
 	return answer;
 }
 
@@ -306,31 +343,75 @@ int flowfile_next(struct flowfile *f, struct flowfile_packet *ret_packet)
 {
 	int rv;
 
-	if (!f->begun) {
-		if (f->answer != 1)
-			return f->answer;
-		load(f);
-		rv = take_file_header(f);
-		if (rv != 0)
-			return end_here(f, rv);
-	}
+	if (f->ended)
+		return f->answer;
 	while ((rv = f->bytes != NULL ? take_record(f, ret_packet) : 0) == 0) {
 		if (f->answer != 1)
 			return end_here(f, check_end(f));
+		move_to(f, f->at);
 		load(f);
+		if (!f->begun && (rv = take_file_header(f)) != 0)
+			break;
 	}
 	return rv == 1 ? 1 : end_here(f, rv);
 }
 
+int flowfile_again(struct flowfile *f, struct flowfile_packet *ret_packet)
+{
+	if (f->bytes != NULL) {
+		f->at = f->last;
+		f->pkts--;
+	}
+	return flowfile_next(f, ret_packet);
+}
+
+void flowfile_evict(struct flowfile *f)
+{
+	if (f->bytes == NULL)
+		return;
+	f->pkts--;
+	move_to(f, f->last);
+}
+
+size_t flowfile_held(const struct flowfile *f)
+{
+	return f->end;
+}
+
+uint64_t flowfile_number(const struct flowfile *f)
+{
+	return f->pkts;
+}
+
+const char *flowfile_record(struct flowfile *f, char *buf)
+{
+	struct fault fault = {""};
+	struct extent e;
+
+	buf[0] = '\0';
+	if (partfile_open(&f->pool->places, f->part, &f->moved, &e, &fault) != 0)
+		return buf; /* whoever reads on is told */
+	(void)partfile_record(&e, buf);
+	fileio_close(e.fd);
+	return buf;
+}
+
 const char *flowfile_error(const struct flowfile *f)
 {
-	return f->fault.text;
+	return f->fault != NULL ? f->fault->text : "";
+}
+
+const struct part *flowfile_part(const struct flowfile *f)
+{
+	return f->moved != NULL ? f->moved : f->part;
 }
 
 void flowfile_close(struct flowfile *f)
 {
 	if (f == NULL)
 		return;
-	free(f->bytes);
+	drop(f);
+	free(f->fault);
+	free(f->moved);
 	free(f);
 }

@@ -15,6 +15,7 @@ void flowsum_make(const struct query_flow *f, struct flowsum *ret_sum)
 	s->start_ns = s->first->tally.first_ns;
 	s->end_ns = s->last->tally.last_ns;
 	s->client = (enum side)s->first->client;
+	s->open = f->staged || s->last->end_reason == END_CONTINUED;
 	for (size_t i = 0; i < f->count; i++) {
 		const struct tally *t = &f->parts[i]->tally;
 

@@ -7,10 +7,19 @@
 #ifndef FETCH_FLOWSUM_H
 #define FETCH_FLOWSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "fetch/query.h"
+#include "fetch/partlist.h"
+
+/* Parts of equal UUID, protocol and ends, in the order of time. */
+struct query_flow {
+	const struct part **parts;
+	size_t count; /* at least 1 */
+	bool staged;  /* more of it lies in .staging */
+	int64_t rank; /* what query_sort sorts by */
+};
 
 struct flowsum {
 	const struct part *first; /* tells the ends, and what does not change */
@@ -25,6 +34,7 @@ struct flowsum {
 	uint64_t lost_pkts;
 	enum side client;
 	uint8_t tcp_flags; /* of both sides */
+	bool open;         /* it goes on: its last part says so, or more of it is staged */
 };
 
 /* flowsum_make - add up the parts of a flow, which must outlive the sum. */

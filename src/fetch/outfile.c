@@ -18,8 +18,12 @@
 
 #include "archive/archive.h"
 #include "base/fileio.h"
+#include "pcapfile/gzmember.h"
 
 #define BUFFER_BYTES (256u << 10)
+
+/* What goes into a member, unless a single write is more: as in flow files. */
+#define MEMBER_BYTES (64u << 10)
 
 struct outfile {
 	char path[PATH_MAX]; /* of the file that is to appear; "" writes go where they go */
@@ -27,17 +31,25 @@ struct outfile {
 	int fd;                        /* -1 until the first write */
 	bool owned;                    /* ours to close: not the standard output */
 	int error;                     /* of the first write that failed */
-	size_t used;
+	struct gzmember *gz;           /* NULL: plain */
+	uint8_t *member;               /* where it is made */
+	size_t member_room;
+	size_t used, room;
 	uint8_t buffer[BUFFER_BYTES];
 };
 
-int outfile_new(const char *path, struct outfile **ret_file)
+int outfile_new(const char *path, enum outfile_form form, struct outfile **ret_file)
 {
 	struct outfile *o = calloc(1, sizeof(*o));
 
 	if (o == NULL)
 		return -ENOMEM;
 	o->fd = -1;
+	o->room = form == OUTFILE_GZIP ? MEMBER_BYTES : BUFFER_BYTES;
+	if (form == OUTFILE_GZIP && gzmember_new(codec_default(), &o->gz) != 0) {
+		free(o);
+		return -ENOMEM;
+	}
 	if (path == NULL || strcmp(path, "-") == 0)
 		o->fd = STDOUT_FILENO;
 	else if (snprintf(o->path, sizeof(o->path), "%s", path) >= (int)sizeof(o->path))
@@ -102,28 +114,45 @@ static int begin(struct outfile *o)
 	return 0;
 }
 
-static int flush(struct outfile *o)
+static int write_member(struct outfile *o, const void *bytes, size_t n)
+{
+	size_t bound = gzmember_bound(n);
+
+	if (bound > o->member_room) {
+		uint8_t *more = realloc(o->member, bound);
+
+		if (more == NULL)
+			return -ENOMEM;
+		o->member = more;
+		o->member_room = bound;
+	}
+	return fileio_write(o->fd, o->member, gzmember_write(o->gz, bytes, n, o->member));
+}
+
+static int emit(struct outfile *o, const void *bytes, size_t n)
 {
 	if (o->error == 0 && o->fd < 0)
 		o->error = begin(o);
-	if (o->error == 0 && o->used > 0)
-		o->error = fileio_write(o->fd, o->buffer, o->used);
-	o->used = 0;
+	if (o->error == 0 && n > 0)
+		o->error =
+		    o->gz != NULL ? write_member(o, bytes, n) : fileio_write(o->fd, bytes, n);
 	return o->error;
+}
+
+static int flush(struct outfile *o)
+{
+	size_t n = o->used;
+
+	o->used = 0;
+	return emit(o, o->buffer, n);
 }
 
 int outfile_write(struct outfile *o, const void *bytes, size_t n)
 {
-	if (n > BUFFER_BYTES - o->used) {
-		int rv = flush(o);
-
-		if (rv != 0)
-			return rv;
-	}
-	if (n > BUFFER_BYTES) {
-		o->error = fileio_write(o->fd, bytes, n);
+	if (n > o->room - o->used && flush(o) != 0)
 		return o->error;
-	}
+	if (n > o->room)
+		return emit(o, bytes, n);
 	memcpy(o->buffer + o->used, bytes, n);
 	o->used += n;
 	return o->error;
@@ -166,5 +195,7 @@ void outfile_free(struct outfile *o)
 		(void)unlink(o->temporary); /* a leftover does no harm */
 	if (o->owned)
 		fileio_close(o->fd);
+	gzmember_free(o->gz);
+	free(o->member);
 	free(o);
 }

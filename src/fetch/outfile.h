@@ -14,13 +14,21 @@
 
 struct outfile;
 
+/* As it is given, or as gzip members of about 64 KiB each, which end where a write does. */
+enum outfile_form { OUTFILE_PLAIN, OUTFILE_GZIP };
+
 /*
  * outfile_new - Takes path, borrowed; NULL or "-" for the standard output.
  * Returns:  0; -ENOMEM.
  */
-int outfile_new(const char *path, struct outfile **ret_file);
+int outfile_new(const char *path, enum outfile_form form, struct outfile **ret_file);
 
-/* outfile_write - append bytes, through a buffer. Returns: 0; -errno, and for ever after. */
+/*
+ * outfile_write - append bytes, through a buffer.
+ *
+ * Takes:    n, below 1 GiB.
+ * Returns:  0; -errno, and for ever after.
+ */
 int outfile_write(struct outfile *o, const void *bytes, size_t n);
 
 /*

@@ -12,6 +12,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "archive/pin.h"
+
 #define BLOCK_PARTS 1024u
 #define BLOCK_BYTES 65536u
 
@@ -27,6 +29,7 @@ struct partlist {
 	struct block *texts;
 	void *interfaces;           /* tree of tsearch(3), its nodes are texts of ours */
 	const char *last_interface; /* the next is mostly the same */
+	bool pinned;                /* what is added now */
 };
 
 int partlist_new(struct partlist **ret_list)
@@ -81,16 +84,34 @@ static const char *keep_interface(struct partlist *l, const char *name)
 	return l->last_interface;
 }
 
-/* Only the one spelling that the 16 bytes give back counts as a UUID: else the name would change.
+static int nibble(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/*
+ * Only the one spelling that the 16 bytes give back counts as a UUID: else the name would change.
+ * (uuid_parse(3) takes others too, and is slow where a million rows are read.)
  */
 static bool uuid_bytes(const char *text, uint8_t bytes[16])
 {
-	char again[UUID_STR_LEN];
+	size_t n = 0;
 
-	if (strlen(text) != UUID_STR_LEN - 1 || uuid_parse(text, bytes) != 0)
-		return false;
-	uuid_unparse_lower(bytes, again);
-	return strcmp(again, text) == 0;
+	for (size_t i = 0; i < UUID_STR_LEN - 1; i++) {
+		int high, low;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		high = nibble(text[i]);
+		low = high >= 0 ? nibble(text[++i]) : -1;
+		if (low < 0)
+			return false;
+		bytes[n++] = (uint8_t)(high << 4 | low);
+	}
+	return text[UUID_STR_LEN - 1] == '\0';
 }
 
 static int set_texts(struct partlist *l, const struct record *r, struct part *p)
@@ -121,13 +142,18 @@ int partlist_add(struct partlist *l, const struct record *r)
 {
 	struct part p = {.key = r->key,
 	    .tally = r->tally,
+	    .offset = r->offset,
 	    .length = r->length,
 	    .lost_pkts = r->lost_pkts,
+	    .segment = r->segment,
 	    .number = r->part,
+	    .policy = r->policy,
 	    .day = r->day,
 	    .client = (uint8_t)r->client,
 	    .end_reason = (uint8_t)r->end_reason,
-	    .uuid_source = (uint8_t)r->uuid_source};
+	    .uuid_source = (uint8_t)r->uuid_source,
+	    .exempt = r->exempt,
+	    .pinned = l->pinned};
 	int rv = set_texts(l, r, &p);
 
 	if (rv != 0)
@@ -139,6 +165,11 @@ int partlist_add(struct partlist *l, const struct record *r)
 	l->parts[l->count / BLOCK_PARTS][l->count % BLOCK_PARTS] = p;
 	l->count++;
 	return 0;
+}
+
+void partlist_set_pinned(struct partlist *l, bool pinned)
+{
+	l->pinned = pinned;
 }
 
 size_t partlist_count(const struct partlist *l)
@@ -196,8 +227,12 @@ char *partlist_path(const struct part *p, char *buf)
 {
 	char uuid[LAYOUT_UUID_SIZE], day[LAYOUT_DAY_SIZE], name[LAYOUT_NAME_SIZE];
 
-	(void)layout_file_name(partlist_uuid(p, uuid), p->number, name);
-	(void)snprintf(buf, PARTLIST_PATH_SIZE, "%s/%s", layout_day_path(p->day, day), name);
+	if (p->segment != 0)
+		(void)layout_segment_name(p->segment, name);
+	else
+		(void)layout_file_name(partlist_uuid(p, uuid), p->number, name);
+	(void)snprintf(buf, PARTLIST_PATH_SIZE, "%s%s/%s", p->pinned ? PIN_DIRECTORY "/" : "",
+	    layout_day_path(p->day, day), name);
 	return buf;
 }
 

@@ -23,14 +23,19 @@ struct part {
 		const char *text;  /* any other name */
 	} uuid;
 	const char *interface; /* "" unknown */
+	uint64_t offset;       /* where it begins in its segment */
 	uint64_t length;       /* bytes of its file */
 	uint64_t lost_pkts;
-	uint32_t number; /* of the part within its flow */
+	uint32_t segment; /* 0: a file of its own */
+	uint32_t number;  /* of the part within its flow */
+	struct policy policy;
 	int32_t day;
 	uint8_t client;      /* enum side */
 	uint8_t end_reason;  /* enum end_reason */
 	uint8_t uuid_source; /* enum uuid_source */
 	uint8_t uuid_is_text;
+	uint8_t exempt;
+	uint8_t pinned; /* it lies below DIR/pinned */
 };
 
 struct partlist;
@@ -40,6 +45,9 @@ int partlist_new(struct partlist **ret_list);
 
 /* partlist_add - append a part. Returns: 0; -ENOMEM. */
 int partlist_add(struct partlist *l, const struct record *r);
+
+/* partlist_set_pinned - what is added from now on lies below DIR/pinned, or does not (at first). */
+void partlist_set_pinned(struct partlist *l, bool pinned);
 
 /* partlist_count - how many there are. partlist_at - one of them, at one place until the end. */
 size_t partlist_count(const struct partlist *l);
@@ -54,9 +62,10 @@ struct part partlist_name(const char *uuid, int32_t day, uint32_t number);
 /* partlist_uuid - a part's UUID. buf has LAYOUT_UUID_SIZE bytes; returns buf. */
 char *partlist_uuid(const struct part *p, char *buf);
 
-#define PARTLIST_PATH_SIZE (LAYOUT_DAY_SIZE + LAYOUT_NAME_SIZE)
+#define PARTLIST_PATH_SIZE (LAYOUT_DAY_SIZE + LAYOUT_NAME_SIZE + 8)
 
-/* partlist_path - its file, from the archive on. buf has PARTLIST_PATH_SIZE bytes; returns buf. */
+/* partlist_path - its file or segment, from the archive on. buf has PARTLIST_PATH_SIZE bytes;
+ * returns buf. */
 char *partlist_path(const struct part *p, char *buf);
 
 /*

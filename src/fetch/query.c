@@ -1,38 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See query.h. The index is read first and the files after it: a part that is indexed in between is
- * then seen by its file, and is known not to be a second one by its name.
+ * See query.h; searches for an expression are in query_select.c. The days' indexes are asked one
+ * after another, the newest first; those of what is pinned after those of the archive itself.
  */
 #include "fetch/query.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "archive/rescan.h"
+#include "archive/pin.h"
+#include "fetch/daysearch.h"
+#include "fetch/query_private.h"
 #include "fetch/unindexed.h"
-
-/* An index that is just being made cannot be read for some milliseconds. */
-#define RETRIES  5
-#define RETRY_NS 20000000
-
-struct query {
-	struct archive *archive;
-	query_bad_fn *bad;
-	void *bad_arg;
-	struct partlist *parts;
-	void *told; /* tree of tsearch(3): paths that were complained about */
-
-	/* made by query_group */
-	const struct part **order;
-	struct query_flow *flows;
-	size_t flow_count;
-};
 
 static int compare_paths(const void *a, const void *b)
 {
@@ -40,9 +25,8 @@ static int compare_paths(const void *a, const void *b)
 }
 
 /* A query may look at the same thing twice; one complaint is enough. */
-static void tell_once(const char *path, const char *reason, void *arg)
+static void tell_once(struct query *q, const char *path, const char *reason)
 {
-	struct query *q = arg;
 	char *copy;
 
 	if (tfind(path, &q->told, compare_paths) != NULL)
@@ -53,13 +37,23 @@ static void tell_once(const char *path, const char *reason, void *arg)
 	q->bad(path, reason, q->bad_arg);
 }
 
+void query_tell(const char *path, const char *reason, void *arg)
+{
+	const struct query_source *s = arg;
+	char whole[PATH_MAX];
+
+	(void)snprintf(whole, sizeof(whole), "%s%s", s->pinned ? PIN_DIRECTORY "/" : "", path);
+	tell_once(s->query, whole, reason);
+}
+
 /* Is there a day in it, or what a writer makes first? */
 static bool looks_like_archive(const struct archive *a)
 {
 	int32_t *days;
 	size_t n = 0;
 
-	if (faccessat(archive_root(a), ".staging", F_OK, 0) == 0)
+	if (faccessat(archive_root(a), ".staging", F_OK, 0) == 0 ||
+	    faccessat(archive_root(a), PIN_DIRECTORY, F_OK, 0) == 0)
 		return true;
 	if (archive_days(a, &days, &n) != 0)
 		return true; /* whatever it is, the search will tell why it cannot be read */
@@ -88,7 +82,8 @@ int query_new(struct archive *a, query_bad_fn *bad, void *arg, struct query **re
 
 	if (q == NULL)
 		return -ENOMEM;
-	q->archive = a;
+	q->source[QUERY_ITSELF] = (struct query_source){q, a, false};
+	q->source[QUERY_PINNED] = (struct query_source){q, NULL, true};
 	q->bad = bad;
 	q->bad_arg = arg;
 	if (partlist_new(&q->parts) != 0) {
@@ -99,250 +94,258 @@ int query_new(struct archive *a, query_bad_fn *bad, void *arg, struct query **re
 	return 0;
 }
 
+/* Opens the archive of what is pinned, where there is one. */
+static int open_pinned(struct query *q)
+{
+	struct query_source *s = &q->source[QUERY_PINNED];
+	int rv;
+
+	if (q->pinned_asked)
+		return 0;
+	q->pinned_asked = true;
+	rv = pin_open(q->source[QUERY_ITSELF].archive, false, &s->archive);
+	if (rv == 0)
+		return 0;
+	s->archive = NULL;
+	if (rv != -ENOENT && rv != -ENOMEM)
+		tell_once(q, PIN_DIRECTORY, strerror(-rv));
+	return rv == -ENOMEM ? rv : 0;
+}
+
+int query_each_source(struct query *q, int (*fn)(struct query_source *s, void *arg), void *arg)
+{
+	int rv = open_pinned(q);
+
+	for (int i = 0; i < QUERY_SOURCES && rv == 0; i++) {
+		if (q->source[i].archive == NULL)
+			continue;
+		partlist_set_pinned(q->parts, q->source[i].pinned);
+		rv = fn(&q->source[i], arg);
+	}
+	return rv;
+}
+
 static int add_row(const struct record *r, void *arg)
 {
 	return partlist_add(arg, r);
 }
 
-static int select_day(struct query *q, struct archive *a, int32_t day, const struct query_words *w)
+/* ---- by UUID ---- */
+
+/* A search for words in one archive. */
+struct finding {
+	const struct query_source *source;
+	const struct query_words *words;
+	struct partlist *parts;
+	int32_t *begun; /* per word: the day where it begins, or INT32_MIN */
+	size_t word;    /* the one that is asked for now */
+};
+
+/*
+ * Can parts of this word lie in a day that is before those which were asked? A name of ours tells
+ * of the flow's first packet, which lies in part 0; one day is allowed for a clock that was set
+ * back. A name that came from an event may stand anywhere.
+ */
+static bool settled(const struct finding *f, size_t word, int32_t day)
 {
-	struct dayindex *x;
-	int rv = dayindex_open(a, day, DAYINDEX_READ, &x);
+	return f->begun[word] != INT32_MIN && day < f->begun[word] - 1;
+}
+
+static bool all_settled(const struct finding *f, int32_t day)
+{
+	for (size_t i = 0; i < f->words->count; i++)
+		if (!settled(f, i, day))
+			return false;
+	return f->words->words != NULL;
+}
+
+static int add_found(const struct record *r, void *arg)
+{
+	struct finding *f = arg;
+
+	if (f->words->match == DAYINDEX_EXACT && r->part == 0 && r->uuid_source == UUID_GENERATED)
+		f->begun[f->word] = r->day;
+	return partlist_add(f->parts, r);
+}
+
+/* A daysearch_fn. */
+static int ask_words(struct dayindex *x, int32_t day, void *arg)
+{
+	static const struct dayindex_where everything = {.sql = ""};
+	struct finding *f = arg;
+	int rv = 0;
+
+	if (f->words->words == NULL)
+		return dayindex_select_where(x, &everything, add_row, f->parts);
+	for (f->word = 0; f->word < f->words->count && rv == 0; f->word++)
+		if (!settled(f, f->word, day))
+			rv = dayindex_select(
+			    x, f->words->words[f->word], f->words->match, add_found, f);
+	return rv;
+}
+
+static struct unindexed unindexed_of(const struct finding *f)
+{
+	return (struct unindexed){.archive = f->source->archive,
+	    .words = f->words,
+	    .bad = query_tell,
+	    .bad_arg = (void *)f->source};
+}
+
+static int find_in_day(struct finding *f, int32_t day)
+{
+	const struct unindexed u = unindexed_of(f);
+	const struct daysearch d = {
+	    f->source->archive, ask_words, f, query_tell, (void *)f->source};
+	int rv = 0;
+
+	if (archive_day_dirty(f->source->archive, day))
+		rv = unindexed_scan(&u, day, f->parts);
+	return rv == 0 ? daysearch_day(&d, day) : rv;
+}
+
+static int find_names(struct finding *f)
+{
+	const struct unindexed u = unindexed_of(f);
+	int32_t *days;
+	size_t n;
+	int rv = archive_dirty_days(f->source->archive, &days, &n);
 
 	if (rv != 0)
 		return rv;
-	if (w->words == NULL)
-		rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, add_row, q->parts);
-	for (size_t i = 0; i < w->count && rv == 0; i++)
-		rv = dayindex_select(x, w->words[i], w->match, add_row, q->parts);
-	dayindex_close(x);
+	if (n > 0)
+		rv = unindexed_names(&u, days, n, f->parts);
+	free(days);
 	return rv;
 }
 
-/*
- * The archive as it was at our start may have changed: a writer has begun with this day, and makes
- * its index just now. Rows that are read twice are made one by query_group.
- */
-static int select_again(struct query *q, int32_t day, const struct query_words *w, bool *ret_dirty)
+static int find_in(struct finding *f)
 {
-	const struct timespec pause = {.tv_nsec = RETRY_NS};
-	int rv = -ENOENT;
+	int32_t *days;
+	size_t n;
+	int rv = archive_days(f->source->archive, &days, &n);
 
-	for (int i = 0; i < RETRIES; i++) {
-		struct archive *now;
-
-		if (archive_open(archive_path(q->archive), ARCHIVE_READ, &now) != 0)
-			return rv;
-		rv = select_day(q, now, day, w);
-		*ret_dirty = archive_day_dirty(now, day);
-		archive_close(now);
-		if (rv == 0 || (rv == -ENOENT && *ret_dirty))
-			return rv;
-		(void)nanosleep(&pause, NULL); /* a signal only makes it shorter */
-	}
+	if (rv != 0)
+		return rv;
+	for (size_t i = n; i > 0 && rv == 0 && !all_settled(f, days[i - 1]); i--)
+		rv = find_in_day(f, days[i - 1]);
+	free(days);
+	if (rv == 0 && f->words->words != NULL && f->words->match == DAYINDEX_EXACT)
+		rv = find_names(f);
 	return rv;
 }
 
-static int stop_at_file(int dirfd, const char *name, void *arg)
+static int find_source(struct query_source *s, void *arg)
 {
-	(void)dirfd;
-	(void)name;
-	(void)arg;
-	return -EEXIST;
-}
+	struct finding *f = arg;
 
-static const char *index_reason(int rv)
-{
-	switch (rv) {
-	case -ENOENT:
-		return "missing; 'flowkeep reindex' makes it anew";
-	case -EBADMSG:
-		return "damaged; 'flowkeep reindex' makes it anew";
-	case -ENOTSUP:
-		return "written by a later flowkeep";
-	default:
-		return strerror(-rv);
-	}
-}
-
-static void complain(struct query *q, int32_t day, const char *reason)
-{
-	char path[LAYOUT_DAY_SIZE + sizeof(LAYOUT_INDEX)], day_path[LAYOUT_DAY_SIZE];
-
-	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_INDEX, layout_day_path(day, day_path));
-	tell_once(path, reason, q);
-}
-
-/* Returns 0, or -ENOMEM: everything else is told and passed over. */
-static int look_in_index(struct query *q, int32_t day, const struct query_words *w)
-{
-	bool dirty = archive_day_dirty(q->archive, day);
-	int rv = select_day(q, q->archive, day, w);
-
-	if (rv != 0 && rv != -ENOMEM && archive_has_writer(q->archive))
-		rv = select_again(q, day, w, &dirty);
-	if (rv == -ENOENT && (dirty || rescan_day(q->archive, day, stop_at_file, NULL) == 0))
-		return 0;
-	if (rv != 0 && rv != -ENOMEM) {
-		complain(q, day, index_reason(rv));
-		rv = 0;
-	}
-	return rv;
-}
-
-/* The newest days first: what is asked for is mostly of today. Then the files, see above. */
-static int look_everywhere(
-    struct query *q, const struct query_words *w, const int32_t *days, size_t n)
-{
-	struct unindexed u = {.archive = q->archive, .words = w, .bad = tell_once, .bad_arg = q};
-	size_t dirty_count = 0;
-	int32_t *dirty = NULL;
-	int rv = 0;
-
-	for (size_t i = n; i > 0 && rv == 0; i--)
-		rv = look_in_index(q, days[i - 1], w);
-	if (rv == 0)
-		rv = archive_dirty_days(q->archive, &dirty, &dirty_count);
-	if (rv == 0 && dirty_count > 0)
-		rv = unindexed_find(&u, dirty, dirty_count, q->parts);
-	free(dirty);
-	return rv;
+	f->source = s;
+	return find_in(f);
 }
 
 int query_find(struct query *q, const struct query_words *w)
 {
-	int32_t *days;
-	size_t n;
-	int rv = archive_days(q->archive, &days, &n);
+	struct finding f = {.words = w, .parts = q->parts};
+	int rv;
+
+	q->expr = NULL;
+	flowset_free(&q->set);
+	f.begun = malloc((w->count + 1) * sizeof(*f.begun));
+	if (f.begun == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < w->count; i++)
+		f.begun[i] = INT32_MIN;
+	rv = query_each_source(q, find_source, &f);
+	free(f.begun);
+	return rv;
+}
+
+/* Looks for a part in the day where it was. Returns: 0; -ENOENT; -errno. */
+static int locate_in(struct query_source *s, const char *uuid, struct part *p)
+{
+	const struct query_words w = {&uuid, 1, DAYINDEX_EXACT};
+	int32_t begun = INT32_MIN;
+	struct finding f = {.source = s, .words = &w, .begun = &begun};
+	int rv = partlist_new(&f.parts);
 
 	if (rv != 0)
 		return rv;
-	rv = look_everywhere(q, w, days, n);
-	free(days);
+	rv = find_in_day(&f, p->day);
+	if (rv == 0 && archive_day_dirty(s->archive, p->day)) {
+		const struct unindexed u = unindexed_of(&f);
+
+		rv = unindexed_names(&u, &p->day, 1, f.parts);
+	}
+	if (rv == 0)
+		rv = -ENOENT;
+	for (size_t i = 0; i < partlist_count(f.parts) && rv == -ENOENT; i++) {
+		const struct part *now = partlist_at(f.parts, i);
+
+		if (partlist_by_name(now, p) != 0 || partlist_by_flow(now, p) != 0)
+			continue;
+		p->segment = now->segment;
+		p->offset = now->offset;
+		p->length = now->length;
+		p->pinned = s->pinned;
+		rv = 0;
+	}
+	partlist_free(f.parts);
+	return rv;
+}
+
+int query_locate(struct query *q, struct part *p)
+{
+	char uuid[LAYOUT_UUID_SIZE];
+	int rv = open_pinned(q);
+
+	(void)partlist_uuid(p, uuid);
+	if (rv == 0)
+		rv = -ENOENT;
+	for (int i = 0; i < QUERY_SOURCES && rv == -ENOENT; i++)
+		if (q->source[i].archive != NULL)
+			rv = locate_in(&q->source[i], uuid, p);
 	return rv;
 }
 
 /* ---- from parts to flows ---- */
 
-static int pointers_by_flow(const void *x, const void *y)
-{
-	const struct part *a = *(const struct part *const *)x, *b = *(const struct part *const *)y;
-	int order = partlist_by_flow(a, b);
-
-	return order != 0 ? order : partlist_by_time(a, b);
-}
-
-/* Sorted pointers to all parts, each of them once. Returns how many. */
-static size_t sort_parts(const struct query *q, const struct part **order)
-{
-	size_t n = partlist_count(q->parts), kept = 0;
-
-	for (size_t i = 0; i < n; i++)
-		order[i] = partlist_at(q->parts, i);
-	qsort(order, n, sizeof(*order), pointers_by_flow);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || partlist_by_name(order[kept - 1], order[i]) != 0)
-			order[kept++] = order[i];
-	return kept;
-}
-
-static size_t count_flows(const struct part *const *order, size_t n)
-{
-	size_t flows = 0;
-
-	for (size_t i = 0; i < n; i++)
-		flows += i == 0 || partlist_by_flow(order[i - 1], order[i]) != 0;
-	return flows;
-}
-
 int query_group(struct query *q)
 {
-	size_t room = partlist_count(q->parts) + 1, n;
+	int rv = flowset_make(&q->set, q->parts, q->expr);
 
-	free(q->order);
-	free(q->flows);
-	q->flows = NULL;
-	q->flow_count = 0;
-	q->order = malloc(room * sizeof(*q->order));
-	if (q->order == NULL)
-		return -ENOMEM;
-	n = sort_parts(q, q->order);
-	q->flows = malloc((count_flows(q->order, n) + 1) * sizeof(*q->flows));
-	if (q->flows == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (i == 0 || partlist_by_flow(q->order[i - 1], q->order[i]) != 0)
-			q->flows[q->flow_count++] = (struct query_flow){&q->order[i], 0};
-		q->flows[q->flow_count - 1].count++;
+	if (rv != 0)
+		return rv;
+	rv = unindexed_mark_staged(q->source[QUERY_ITSELF].archive, q->set.flows, q->set.count);
+	if (rv != 0 && rv != -ENOMEM) {
+		tell_once(q, ".staging", strerror(-rv));
+		rv = 0;
 	}
-	return 0;
+	return rv;
 }
 
 const struct query_flow *query_flows(const struct query *q, size_t *ret_count)
 {
-	*ret_count = q->flow_count;
-	return q->flows;
+	*ret_count = q->set.count;
+	return q->set.flows;
 }
 
 size_t query_lower_bound(const struct query *q, const char *text)
 {
-	size_t low = 0, high = q->flow_count;
-	char uuid[LAYOUT_UUID_SIZE];
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (strcmp(partlist_uuid(q->flows[middle].parts[0], uuid), text) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return flowset_lower_bound(&q->set, text);
 }
 
-static int flows_by_start(const void *x, const void *y)
+void query_sort(struct query *q, enum query_order by, bool descending)
 {
-	const struct part *a = ((const struct query_flow *)x)->parts[0];
-	const struct part *b = ((const struct query_flow *)y)->parts[0];
-
-	if (a->tally.first_ns != b->tally.first_ns)
-		return a->tally.first_ns < b->tally.first_ns ? -1 : 1;
-	return partlist_by_flow(a, b);
-}
-
-void query_sort_by_start(struct query *q)
-{
-	qsort(q->flows, q->flow_count, sizeof(*q->flows), flows_by_start);
-}
-
-static bool is_end(const struct flowkey *k, enum side side, const uint8_t addr[16])
-{
-	uint8_t mapped[16];
-
-	flowkey_addr_mapped(k, side, mapped);
-	return memcmp(mapped, addr, 16) == 0;
-}
-
-void query_keep_host(struct query *q, const uint8_t addr[16])
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < q->flow_count; i++) {
-		const struct flowkey *k = &q->flows[i].parts[0]->key;
-
-		if (is_end(k, SIDE_LOW, addr) || is_end(k, SIDE_HIGH, addr))
-			q->flows[kept++] = q->flows[i];
-	}
-	q->flow_count = kept;
+	flowset_sort(&q->set, by, descending);
 }
 
 void query_free(struct query *q)
 {
 	if (q == NULL)
 		return;
+	archive_close(q->source[QUERY_PINNED].archive);
 	tdestroy(q->told, free);
-	free(q->flows);
-	free(q->order);
+	flowset_free(&q->set);
 	partlist_free(q->parts);
 	free(q);
 }

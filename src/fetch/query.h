@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Finds flows in an archive: by UUID, by how a UUID begins, or all. Asks the index of every day; of
- * days that are being written, or were left unfinished by a kill, it looks at the files too, so
- * that a part is found from the moment when it is published.
+ * Finds flows in an archive: by UUID, by how a UUID begins, or by an expression. Asks the indexes
+ * of the days that matter; of days that are being written, or were left unfinished by a kill, it
+ * looks at files and segments too, so that a part is found from the moment when it is published.
+ * What is pinned (DIR/pinned, an archive of its own) is found as if it still lay in its day.
  *
  * Life-cycle:  new, find as often as wanted, group, look at the flows, free.
  * Threads:     a query belongs to one thread.
@@ -15,15 +16,10 @@
 
 #include "archive/archive.h"
 #include "archive/dayindex.h"
+#include "fetch/expr.h"
 #include "fetch/partlist.h"
 
 struct query;
-
-/* Parts of equal UUID, protocol and ends, in the order of time. */
-struct query_flow {
-	const struct part **parts;
-	size_t count; /* at least 1 */
-};
 
 /*
  * Told of every index and file that cannot be read; the search goes on without it.
@@ -52,10 +48,33 @@ struct query_words {
 /*
  * query_find - look for parts, and add them to those that were found before.
  *
+ * Days are asked from the newest to the oldest. Of a whole UUID that we made ourselves, those that
+ * lie before the day where its part 0 was found are not asked: no packet of the flow can lie there.
+ *
  * Returns:  0, also when nothing is found or something could not be read; -ENOMEM; -errno of
  *           listing the days.
  */
 int query_find(struct query *q, const struct query_words *w);
+
+/*
+ * query_select - look for the flows of which an expression is true; all of them where e is NULL.
+ *
+ * Then query_group makes flows of what was found, and leaves out those that do not fulfil it. Days
+ * that expr_window rules out are not read: those that begin at its end or later, and those older
+ * than the day before its beginning in which no part ends within it; days that are being written
+ * are, if they do not lie behind it. A flow is what lies of it in the days that are read.
+ *
+ * Takes:    e, which outlives query_group.
+ * Returns:  as query_find.
+ */
+int query_select(struct query *q, const struct expr *e);
+
+/*
+ * query_locate - look up anew where a part lies now: pack may have moved it, prune removed it.
+ *
+ * Returns:  0, and p->segment, offset, length, pinned are set; -ENOENT it is gone; -errno.
+ */
+int query_locate(struct query *q, struct part *p);
 
 /*
  * query_group - put the parts together to flows, each part once.
@@ -70,15 +89,16 @@ const struct query_flow *query_flows(const struct query *q, size_t *ret_count);
 /* query_lower_bound - number of the first flow whose UUID does not sort before a text. */
 size_t query_lower_bound(const struct query *q, const char *text);
 
-/* query_sort_by_start - put the flows in the order of their first packets, then UUIDs. */
-void query_sort_by_start(struct query *q);
+/* query_sort - put the flows in an order; equal ones in that of their first packets, then UUIDs. */
+enum query_order {
+	QUERY_BY_START,
+	QUERY_BY_END,
+	QUERY_BY_DURATION,
+	QUERY_BY_PACKETS,
+	QUERY_BY_BYTES
+};
 
-/*
- * query_keep_host - of the flows since query_group, those of which an end has this address.
- *
- * Takes:    addr of 16 bytes, IPv4 as ::ffff:a.b.c.d.
- */
-void query_keep_host(struct query *q, const uint8_t addr[16]);
+void query_sort(struct query *q, enum query_order by, bool descending);
 
 /* query_free - takes NULL. */
 void query_free(struct query *q);

@@ -152,6 +152,16 @@ static bool is_cut(struct demux *d, struct flow *f, const struct packet *p)
 	return false;
 }
 
+/* Would a packet make the present part larger than parts may be? Its own packet ends no part. */
+static bool is_full(const struct demux *d, const struct flow *f, const struct packet *p)
+{
+	uint64_t pkts = flow_pkts(f);
+
+	return d->config.max_part_bytes != 0 && pkts > 0 &&
+	       f->tally.captured_bytes + p->caplen + (pkts + 1) * PCAPFMT_RECORD_HEADER_BYTES >
+		   d->config.max_part_bytes;
+}
+
 /* What of a packet may be kept, and which end of the flow as archived has sent it. */
 static enum side scrub(struct demux *d, struct flow *f, const struct arrival *a, struct scrubbed *s)
 {
@@ -192,6 +202,8 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 		skip(d, SKIP_fragment);
 		return;
 	}
+	if (is_full(d, f, p) && !a->follows)
+		ending_part(d, f);
 	rv = keeper_append(d->keeper, f, p, p->caplen);
 	if (rv != 0) {
 		f->lost_pkts++;

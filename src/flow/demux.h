@@ -35,6 +35,7 @@ struct demux_config {
 	int64_t linger_ns;       /* silence after which an ended flow is published */
 	int64_t max_duration_ns; /* 0: no limit */
 	uint64_t max_flow_bytes; /* captured bytes per flow; 0: no limit */
+	uint64_t max_part_bytes; /* a part that would be larger is published; 0: no limit */
 	uint32_t max_flows;
 	uint32_t snaplen;      /* captured bytes that are kept of a packet, at most */
 	uint64_t first_serial; /* flows are numbered from here on, see archive_serial */

@@ -74,6 +74,13 @@ int ending_close(struct demux *d, struct flow *f, enum end_reason why);
  */
 uint32_t ending_displace(struct demux *d, struct flow *f, enum end_reason why, int64_t ts_ns);
 
+/*
+ * ending_part - the present part is full: publish it, the flow goes on in its next one.
+ *
+ * Where that cannot be now (no room at its saver, no name yet) the part grows on.
+ */
+void ending_part(struct demux *d, struct flow *f);
+
 /* ending_publish - an ended flow has been silent for long enough: publish it, but remember it. */
 void ending_publish(struct demux *d, struct flow *f);
 

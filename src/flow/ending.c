@@ -53,6 +53,12 @@ static int publish(struct demux *d, struct flow *f, enum end_reason why)
 	return 0;
 }
 
+void ending_part(struct demux *d, struct flow *f)
+{
+	if (!f->young && !is_unwanted(d, f))
+		(void)keeper_close(d->keeper, f, END_CONTINUED, d->interfaces[f->interface]);
+}
+
 int ending_close(struct demux *d, struct flow *f, enum end_reason why)
 {
 	int rv = publish(d, f, why);

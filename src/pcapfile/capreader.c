@@ -106,12 +106,12 @@ int capreader_open(const char *path, struct capreader **ret_reader)
 	return r != NULL ? begin(r, instream_open(path, &r->fault, &r->in)) : -ENOMEM;
 }
 
-int capreader_open_fd(int fd, struct capreader **ret_reader)
+int capreader_open_extent(const struct extent *e, struct capreader **ret_reader)
 {
 	struct capreader *r = calloc(1, sizeof(*r));
 
 	*ret_reader = r;
-	return r != NULL ? begin(r, instream_open_fd(fd, &r->fault, &r->in)) : -ENOMEM;
+	return r != NULL ? begin(r, instream_open_extent(e, &r->fault, &r->in)) : -ENOMEM;
 }
 
 int capreader_next(struct capreader *r, struct packet *ret_packet)

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "base/fileio.h"
 #include "packet/packet.h"
 
 struct capreader;
@@ -30,12 +31,12 @@ struct capreader;
 int capreader_open(const char *path, struct capreader **ret_reader);
 
 /*
- * capreader_open_fd - the same from the start of an open regular file.
+ * capreader_open_extent - the same of a range of an open regular file.
  *
- * Takes:    fd, which stays the caller's, who may close it; its position does not change.
+ * Takes:    e, whose descriptor stays the caller's, who may close it; its position does not change.
  * Returns:  as capreader_open.
  */
-int capreader_open_fd(int fd, struct capreader **ret_reader);
+int capreader_open_extent(const struct extent *e, struct capreader **ret_reader);
 
 /*
  * capreader_next - the next packet.

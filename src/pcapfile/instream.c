@@ -144,10 +144,11 @@ int instream_open(const char *path, struct fault *fault, struct instream **ret_i
 	return begin(file, error, fault, ret_in);
 }
 
-int instream_open_fd(int fd, struct fault *fault, struct instream **ret_in)
+int instream_open_extent(
+    const struct extent *e, struct fault *fault, struct instream **ret_in)
 {
 	struct rawfile *file = NULL;
-	int error = rawfile_open_fd(fd, &file);
+	int error = rawfile_open_extent(e, &file);
 
 	return begin(file, error, fault, ret_in);
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fileio.h"
 #include "pcapfile/fault.h"
 
 /* The most that can be seen in one piece. The window starts smaller and grows when it must. */
@@ -28,8 +29,9 @@ struct instream;
  */
 int instream_open(const char *path, struct fault *fault, struct instream **ret_in);
 
-/* instream_open_fd - the same from the start of an open file, see rawfile_open_fd. */
-int instream_open_fd(int fd, struct fault *fault, struct instream **ret_in);
+/* instream_open_extent - the same of a range of an open file, see rawfile_open_extent. */
+int instream_open_extent(
+    const struct extent *e, struct fault *fault, struct instream **ret_in);
 
 /*
  * instream_peek - see the next bytes without taking them.

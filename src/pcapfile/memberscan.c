@@ -16,8 +16,8 @@
 struct memberscan {
 	z_stream z;
 	bool z_ready;
-	int fd;
-	uint64_t offset; /* of the next member */
+	struct extent extent;
+	uint64_t offset; /* of the next member, within it */
 	uint8_t *out;
 	size_t out_room; /* one byte more than a member may have: that one tells */
 	uint8_t in[IN_BYTES];
@@ -29,7 +29,6 @@ int memberscan_new(size_t max_data_bytes, struct memberscan **ret_scan)
 
 	if (m == NULL)
 		return -ENOMEM;
-	m->fd = -1;
 	m->out_room = max_data_bytes + 1;
 	m->out = malloc(m->out_room);
 	/* 15: the largest window; +16: gzip frames only (zlib.h, inflateInit2). */
@@ -42,9 +41,9 @@ int memberscan_new(size_t max_data_bytes, struct memberscan **ret_scan)
 	return 0;
 }
 
-void memberscan_begin(struct memberscan *m, int fd)
+void memberscan_begin(struct memberscan *m, const struct extent *e)
 {
-	m->fd = fd;
+	m->extent = *e;
 	m->offset = 0;
 	m->z.avail_in = 0;
 }
@@ -52,7 +51,7 @@ void memberscan_begin(struct memberscan *m, int fd)
 /* More of the file. Returns 1; 0 there is no more; -errno. */
 static int refill(struct memberscan *m, struct fault *fault)
 {
-	ssize_t n = fileio_pread(m->fd, m->in, IN_BYTES, m->offset + m->z.total_in);
+	ssize_t n = fileio_pread_extent(&m->extent, m->in, IN_BYTES, m->offset + m->z.total_in);
 
 	if (n < 0)
 		return fault_set(fault, (int)n, "read: %s", strerror((int)-n));

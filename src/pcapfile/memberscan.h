@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/fileio.h"
 #include "pcapfile/fault.h"
 
 struct memberscan;
@@ -32,8 +33,11 @@ struct memberscan_member {
  */
 int memberscan_new(size_t max_data_bytes, struct memberscan **ret_scan);
 
-/* memberscan_begin - go to the start of a file; fd is borrowed, its position is left alone. */
-void memberscan_begin(struct memberscan *m, int fd);
+/*
+ * memberscan_begin - go to the start of a flow file; its descriptor is borrowed, its position left
+ * alone. Offsets are counted from that start.
+ */
+void memberscan_begin(struct memberscan *m, const struct extent *e);
 
 /*
  * memberscan_next - the next whole member.

@@ -19,6 +19,7 @@ struct rawfile {
 	int fd;
 	bool owned;		/* ours to close: not the standard input */
 	bool shared;		/* its position is another's too: read by offset */
+	struct extent extent;	/* where shared: what is read of it */
 	uint64_t size_bytes;	/* 0 where the input has no size */
 
 	/* written by the reading thread alone; relaxed, it orders nothing else */
@@ -82,7 +83,7 @@ fail:
 	return error;
 }
 
-int rawfile_open_fd(int fd, struct rawfile **ret_file)
+int rawfile_open_extent(const struct extent *e, struct rawfile **ret_file)
 {
 	struct rawfile *f = calloc(1, sizeof(*f));
 	int error;
@@ -90,7 +91,9 @@ int rawfile_open_fd(int fd, struct rawfile **ret_file)
 	if (f == NULL)
 		return -ENOMEM;
 	f->shared = true;
-	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	f->fd = fcntl(e->fd, F_DUPFD_CLOEXEC, 0);
+	f->extent = *e;
+	f->extent.fd = f->fd;
 	f->owned = f->fd >= 0;
 	error = f->owned ? measure(f) : -errno;
 	if (error < 0) {
@@ -114,8 +117,10 @@ ssize_t rawfile_read(struct rawfile *f, uint8_t *buffer, size_t capacity)
 	uint64_t before = atomic_load_explicit(&f->read_bytes, memory_order_relaxed);
 	ssize_t n;
 
-	while ((n = f->shared ? pread(f->fd, buffer, capacity, (off_t)before) :
+	while ((n = f->shared ? fileio_pread_extent(&f->extent, buffer, capacity, before) :
 				read(f->fd, buffer, capacity)) < 0) {
+		if (f->shared)
+			return n;
 		if (errno == EAGAIN)
 			wait_readable(f->fd);
 		else if (!go_on())

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/fileio.h"
+
 struct rawfile;
 
 /*
@@ -25,13 +27,14 @@ struct rawfile;
 int rawfile_open(const char *path, struct rawfile **ret_file);
 
 /*
- * rawfile_open_fd - read an open file from its start.
+ * rawfile_open_extent - read a range of an open file.
  *
- * Takes:    fd of a file that can be read by offset; it stays the caller's, who may close it.
+ * Takes:    e of a file that can be read by offset; its descriptor stays the caller's, who may
+ *           close it.
  * Returns:  as rawfile_open.
  * Source:   fcntl(2), pread(2).
  */
-int rawfile_open_fd(int fd, struct rawfile **ret_file);
+int rawfile_open_extent(const struct extent *e, struct rawfile **ret_file);
 
 /*
  * rawfile_read - the next bytes, as soon as there are any.

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "archive/rescan.h"
+#include "archive/retain.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "base/log.h"
@@ -44,8 +45,16 @@ struct saver {
 	size_t out_len;
 	struct losses *losses;
 	bool suspended; /* the last write failed */
+	/* records of what the store has gathered, in its order */
+	struct record gathered[STORE_GATHER_PARTS];
+	unsigned gathered_count;
+	int64_t gathered_ns; /* when the first of them came */
+	int64_t tick_ns;     /* when the store's clock is due */
 	struct batch taken[TAKE];
 };
+
+/* How often the store looks for segments and days that have been quiet. */
+#define TICK_NS (5 * CLK_SECOND_NS)
 
 struct savers {
 	struct savers_config config;
@@ -154,7 +163,11 @@ static void note_disk(struct saver *s, int rv)
 		    archive_path(s->config->archive), strerror(-rv));
 	if (rv == 0 && s->suspended)
 		log_warning("store", "the archive can be written again");
+	if (s->suspended != (rv != 0))
+		atomic_fetch_add(&s->stats->suspended, rv != 0 ? 1 : -1);
 	s->suspended = rv != 0;
+	if (rv == -ENOSPC || rv == -EDQUOT)
+		retain_wake(s->config->retain);
 }
 
 static void name_flow(struct record *r, const struct batch *b)
@@ -171,6 +184,7 @@ static struct store_part part_of(const struct batch *b)
 {
 	return (struct store_part){.uuid = b->record.uuid,
 	    .day = clk_day(b->record.tally.first_ns),
+	    .mtime_ns = b->record.tally.last_ns,
 	    .serial = b->serial,
 	    .part = b->record.part};
 }
@@ -254,30 +268,87 @@ static void account(
 	}
 }
 
+static uint64_t record_pkts(const struct record *r)
+{
+	return r->tally.pkts[0] + r->tally.pkts[1];
+}
+
+/* Publishes what the store has gathered, and tells the catalog. */
+static void flush_store(struct saver *s)
+{
+	mono_t start;
+	int rv;
+
+	if (s->gathered_count == 0)
+		return;
+	start = clk_mono();
+	rv = store_flush(s->store);
+	note_write(s, start, rv);
+	note_disk(s, rv);
+	for (unsigned i = 0; i < s->gathered_count; i++) {
+		const struct record *r = &s->gathered[i];
+
+		account(s, r, record_pkts(r), rv, STORE_PUBLISHED);
+		if (rv == 0)
+			catalog_put(s->config->catalog, r);
+	}
+	s->gathered_count = 0;
+	store_told(s->store);
+}
+
 static void account_published(struct saver *s, struct batch *b, const struct store_part *part,
     int rv, enum store_result result)
 {
 	struct record *r = &b->record;
 
-	note_disk(s, rv);
+	if (rv != 0 || result != STORE_GATHERED) /* else it has not met the disk yet */
+		note_disk(s, rv);
 	r->part = part->part;
 	r->day = part->day;
+	r->segment = part->segment;
+	r->offset = part->offset;
 	r->length = part->length;
-	account(s, r, r->tally.pkts[0] + r->tally.pkts[1], rv, result);
+	if (rv == 0 && result == STORE_GATHERED) {
+		if (s->gathered_count == 0)
+			s->gathered_ns = clk_mono().ns;
+		s->gathered[s->gathered_count++] = *r;
+		if (s->config->sync == SYNC_EACH || s->gathered_count == STORE_GATHER_PARTS)
+			flush_store(s);
+		return;
+	}
+	account(s, r, record_pkts(r), rv, result);
 	if (rv == 0 && result == STORE_PUBLISHED)
 		catalog_put(s->config->catalog, r);
+	store_told(s->store);
+}
+
+/* What is in s->out becomes the part, or its end. */
+static int publish(struct saver *s, struct store_part *part, bool staged, enum store_result *result)
+{
+	int rv;
+
+	if (staged) {
+		flush_store(s);
+		return store_publish_staged(s->store, part, s->out, s->out_len, result);
+	}
+	rv = store_publish(s->store, part, s->out, s->out_len, result);
+	if (rv == -EAGAIN) {
+		flush_store(s);
+		rv = store_publish(s->store, part, s->out, s->out_len, result);
+	}
+	return rv;
 }
 
 /* What the staged file of a lossy part really holds: its record must tell that, and the loss. */
 static int retally(struct saver *s, const struct store_part *part, struct record *r)
 {
 	char error[RESCAN_ERROR_SIZE];
-	int fd = store_open_staged(s->store, part);
-	int rv = fd;
+	struct extent e;
+	int rv = store_open_staged(s->store, part, &e);
 
-	if (fd >= 0) {
-		rv = rescan_packets(fd, &r->key, &r->tally, error);
-		fileio_close(fd);
+	if (rv == 0) {
+		rv = rescan_packets(&e, &r->key, &r->tally, error);
+		fileio_close(e.fd);
 	}
 	return rv;
 }
@@ -310,7 +381,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 	part.day = clk_day(b->record.tally.first_ns);
 	s->out_len = 0;
 	put_record(s, &b->record);
-	rv = store_publish_staged(s->store, &part, s->out, s->out_len, &result);
+	rv = publish(s, &part, true, &result);
 	account_published(s, b, &part, rv, result);
 }
 
@@ -346,9 +417,9 @@ static void close_part(struct saver *s, struct batch *b)
 	put_packets(s, b);
 	put_record(s, &b->record);
 	start = clk_mono();
-	rv = b->staged ? store_publish_staged(s->store, &part, s->out, s->out_len, &result)
-		       : store_publish(s->store, &part, s->out, s->out_len, &result);
-	note_write(s, start, rv);
+	rv = publish(s, &part, b->staged, &result);
+	if (result != STORE_GATHERED)
+		note_write(s, start, rv);
 	account_published(s, b, &part, rv, result);
 }
 
@@ -366,14 +437,38 @@ static void take_batch(struct saver *s, struct batch *b)
 		close_part(s, b);
 }
 
+static int64_t deadline_ns(const struct saver *s)
+{
+	int64_t flush_ns = s->gathered_ns + STORE_GATHER_NS;
+
+	return s->gathered_count > 0 && flush_ns < s->tick_ns ? flush_ns : s->tick_ns;
+}
+
+/* What is due by the clock, or because this is the end. */
+static void tick(struct saver *s, bool last)
+{
+	int64_t now_ns = clk_mono().ns;
+
+	if (last || now_ns - s->gathered_ns >= STORE_GATHER_NS)
+		flush_store(s);
+	if (now_ns < s->tick_ns)
+		return;
+	flush_store(s);
+	store_tick(s->store, now_ns);
+	s->tick_ns = now_ns + TICK_NS;
+}
+
 static void *saver_thread(void *arg)
 {
 	struct saver *s = arg;
 	int n;
 
-	while ((n = queue_get(s->queue, s->taken, TAKE, -1)) > 0)
+	do {
+		n = queue_get(s->queue, s->taken, TAKE, deadline_ns(s));
 		for (int i = 0; i < n; i++)
 			take_batch(s, &s->taken[i]);
+		tick(s, n == -EPIPE);
+	} while (n != -EPIPE);
 	return NULL;
 }
 
@@ -390,6 +485,14 @@ static void saver_free(struct saver *s)
 static int saver_start(struct saver *s, struct savers *all, int number)
 {
 	const struct savers_config *config = &all->config;
+	const struct store_config store = {.archive = config->archive,
+	    .kind = config->store,
+	    .sync = config->sync,
+	    .segment_bytes = config->segment_bytes,
+	    .segment_age_ns = config->segment_age_ns,
+	    .names = config->names,
+	    .catalog = config->catalog,
+	    .number = (unsigned)number};
 	char name[16];
 	int rv;
 
@@ -405,7 +508,7 @@ static int saver_start(struct saver *s, struct savers *all, int number)
 	if (rv == 0)
 		rv = gzmember_new(config->codec, &s->gz);
 	if (rv == 0)
-		rv = store_new(config->archive, config->sync, &s->store);
+		rv = store_new(&store, &s->store);
 	if (rv == 0) {
 		(void)snprintf(name, sizeof(name), "fk-saver-%d", number % 1000);
 		rv = thread_start(name, saver_thread, s, &s->thread);

@@ -12,6 +12,8 @@
 #define SAVE_SAVER_H
 
 #include "archive/catalog.h"
+#include "archive/names.h"
+#include "archive/retain.h"
 #include "archive/store.h"
 #include "base/slab.h"
 #include "packet/ledger.h"
@@ -31,6 +33,7 @@ struct savers_stats {
 	_Atomic uint64_t write_ns; /* all of them together */
 	_Atomic uint64_t failed_writes;
 	_Atomic int64_t last_write_ns; /* wall clock of the last that succeeded; 0: none yet */
+	_Atomic int suspended;         /* savers whose last write failed */
 };
 
 struct savers_config {
@@ -38,7 +41,12 @@ struct savers_config {
 	size_t queue_batches; /* per saver; 0: the default */
 	struct codec codec;
 	enum sync_mode sync;
-	struct archive *archive; /* these four outlive the savers */
+	enum store_kind store;
+	uint64_t segment_bytes; /* these two as in struct store_config */
+	int64_t segment_age_ns;
+	struct names *names;   /* these six outlive the savers; NULL: there are only files */
+	struct retain *retain; /* told when the disk is full; NULL: nobody */
+	struct archive *archive;
 	struct catalog *catalog;
 	struct slab *slab; /* where chunks go back to */
 	struct ledger *ledger;

@@ -33,6 +33,13 @@ static void touch(struct archive *a, int32_t day)
 
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(close(fd), 0);
+	archive_leave_day(a, day);
+}
+
+static void recover(struct archive *a, int32_t day)
+{
+	ck_assert_int_eq(archive_recover_day(a, day), 0);
+	archive_unlock_day(a, day, ARCHIVE_UNLOCK_CLEAN);
 }
 
 static void check_dirty(struct archive *a, const int32_t *want, size_t count)
@@ -80,6 +87,22 @@ START_TEST(a_reader_makes_nothing)
 	check_dirty(a, NULL, 0);
 	archive_close(a);
 	ck_assert_uint_eq(tempdir_count(dir), 0);
+}
+END_TEST
+
+START_TEST(one_who_tends_makes_nothing_but_the_lock)
+{
+	const char *dir = tempdir_new();
+	struct archive *a = NULL;
+
+	ck_assert_int_eq(archive_open(tempdir_path(dir, "missing"), ARCHIVE_TEND, &a), -ENOENT);
+	ck_assert(!tempdir_exists(tempdir_path(dir, "missing")));
+	a = open_archive(dir, ARCHIVE_TEND);
+	ck_assert_int_eq(archive_staging(a), -1);
+	ck_assert_uint_eq(tempdir_count(dir), 1);
+	ck_assert_uint_eq(tempdir_mode(tempdir_path(dir, ".lock")), 0640);
+	ck_assert(!archive_has_writer(a));
+	archive_close(a);
 }
 END_TEST
 
@@ -173,7 +196,7 @@ END_TEST
 /* ---- days -------------------------------------------------------------------------------------
  */
 
-START_TEST(the_list_of_dirty_days_survives_until_each_is_struck)
+START_TEST(the_list_of_dirty_days_survives_until_each_is_in_order)
 {
 	static const int32_t all[] = {0, 20000, 20454, 20455}, left[] = {0, 20455};
 	const char *dir = tempdir_new();
@@ -189,8 +212,10 @@ START_TEST(the_list_of_dirty_days_survives_until_each_is_struck)
 	archive_close(a); /* as if it were killed: nothing is struck */
 	a = open_archive(dir, ARCHIVE_WRITE);
 	check_dirty(a, all, 4);
-	ck_assert_int_eq(archive_strike_day(a, 20454), 0);
-	ck_assert_int_eq(archive_strike_day(a, 20000), 0);
+	ck_assert_int_eq(archive_strike_day(a, 20454), 0); /* not ours: nothing happens */
+	ck_assert(archive_day_dirty(a, 20454));
+	recover(a, 20454);
+	recover(a, 20000);
 	ck_assert_int_eq(archive_strike_day(a, 20000), 0);
 	ck_assert_int_eq(archive_strike_day(a, 12345), 0);
 	ck_assert(!archive_day_dirty(a, 20454));
@@ -198,8 +223,8 @@ START_TEST(the_list_of_dirty_days_survives_until_each_is_struck)
 	archive_close(a);
 	a = open_archive(dir, ARCHIVE_WRITE);
 	check_dirty(a, left, 2);
-	ck_assert_int_eq(archive_strike_day(a, 0), 0);
-	ck_assert_int_eq(archive_strike_day(a, 20455), 0);
+	recover(a, 0);
+	recover(a, 20455);
 	ck_assert(!tempdir_exists(tempdir_path(dir, ".dirty")));
 	archive_close(a);
 	a = open_archive(dir, ARCHIVE_READ);
@@ -256,6 +281,8 @@ static void *touch_days(void *arg)
 		int fd = archive_touch_day(t->archive, t->from + i);
 
 		quick_assert(fd >= 0 && close(fd) == 0);
+		quick_assert(archive_strike_day(t->archive, t->from + i) == -EBUSY);
+		archive_leave_day(t->archive, t->from + i);
 		(void)archive_day_dirty(t->archive, t->from + i);
 		quick_assert(i % 2 == 0 || archive_strike_day(t->archive, t->from + i) == 0);
 	}
@@ -438,7 +465,8 @@ static Suite *archive_suite(void)
 	tcase_add_test(t, the_path_is_absolute_wherever_the_process_goes);
 	tcase_add_test(t, a_second_writer_is_refused_and_readers_are_welcome);
 	tcase_add_test(t, the_lock_of_a_writer_in_another_process_ends_with_it);
-	tcase_add_test(t, the_list_of_dirty_days_survives_until_each_is_struck);
+	tcase_add_test(t, the_list_of_dirty_days_survives_until_each_is_in_order);
+	tcase_add_test(t, one_who_tends_makes_nothing_but_the_lock);
 	tcase_add_test(t, a_day_that_cannot_be_listed_is_not_touched);
 	tcase_add_test(t, foreign_lines_among_the_dirty_days_are_passed_over);
 	tcase_add_test(t, threads_may_touch_and_strike_days_at_once);

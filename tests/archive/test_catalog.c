@@ -29,6 +29,7 @@ static struct archive *begin(int32_t days)
 
 		ck_assert_int_ge(fd, 0);
 		(void)close(fd); /* only a directory */
+		archive_leave_day(a, RECORDS_DAY + i);
 	}
 	return a;
 }
@@ -37,7 +38,8 @@ static struct catalog *start(struct archive *a, enum sync_mode sync)
 {
 	struct catalog *c;
 
-	ck_assert_int_eq(catalog_start(a, sync, &c), 0);
+	ck_assert_int_eq(
+	    catalog_start(&(struct catalog_config){.archive = a, .sync = sync}, &c), 0);
 	return c;
 }
 
@@ -291,6 +293,35 @@ START_TEST(rows_that_do_not_fit_on_the_disk_are_counted_and_the_day_stays_dirty)
 }
 END_TEST
 
+START_TEST(rows_that_find_no_room_are_written_when_there_is_some)
+{
+	struct archive *a = begin(2);
+	struct catalog *c = start(a, SYNC_EACH);
+	struct catalog_result result;
+	uint64_t n = 0, failures = 0;
+	struct record r;
+
+	put(c, n++, RECORDS_DAY);
+	put(c, n++, RECORDS_DAY + 1);
+	(void)catalog_find(c, RECORDS_DAY, "none", 0, &r);
+	tempdir_limit(4096); /* less than an index has already */
+	while (failures == 0 && n < 5000) {
+		put(c, n, RECORDS_DAY + (int32_t)(n % 2));
+		n++;
+		failures += catalog_find(c, RECORDS_DAY, "none", 0, &r) < 0;
+	}
+	tempdir_limit(UINT64_MAX);
+	ck_assert_uint_gt(failures, 0);
+	put(c, n++, RECORDS_DAY);
+	catalog_stop(c, &result);
+	ck_assert_uint_eq(result.failed, 0);
+	ck_assert_int_eq(result.first_error, 0);
+	ck_assert_uint_eq(count_rows(a, RECORDS_DAY) + count_rows(a, RECORDS_DAY + 1), n);
+	ck_assert_uint_eq(count_dirty(a), 0);
+	archive_close(a);
+}
+END_TEST
+
 static Suite *catalog_suite(void)
 {
 	Suite *s = suite_create("catalog");
@@ -298,6 +329,7 @@ static Suite *catalog_suite(void)
 
 	tcase_set_timeout(t, 240);
 	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
+	tcase_add_test(t, rows_that_find_no_room_are_written_when_there_is_some);
 	tcase_add_test(t, fifty_thousand_records_from_several_threads_are_all_there);
 	tcase_add_loop_test(
 	    t, more_days_at_once_than_are_kept_open_lose_nothing, SYNC_NONE, SYNC_EACH + 1);

@@ -53,7 +53,7 @@ static void check_rows(struct rows *got, struct record *want, size_t count)
 	qsort(want, count, sizeof(*want), by_uuid_and_part);
 	ck_assert_uint_eq(got->count, count);
 	for (size_t i = 0; i < count; i++)
-		records_check_equal(&got->record[i], &want[i]);
+		rows_check_equal(&got->record[i], &want[i]);
 	rows_free(got);
 }
 
@@ -75,11 +75,14 @@ START_TEST(rows_come_back_whole_and_in_order)
 			records[n].interface[0] = '\0';
 		records[n].key.vlan[0] = (uint16_t)(n % 6 ? 0 : n);
 		records[n].key.vlan[1] = (uint16_t)(n % 7 ? 0 : 4095);
+		rows_place(n, &records[n]);
 	}
 	records[7].key.proto = 17;
 	records[8].key.linktype = UINT32_MAX;
 	records[9].tally.vlan = 4095;
-	records[10].length = INT64_MAX;
+	records[10].length = INT64_MAX - records[10].offset;
+	records[14].segment = UINT32_MAX;
+	records[14].offset = INT64_MAX - records[14].length;
 	records[11].tally.bytes[0] = records[11].lost_pkts = INT64_MAX;
 	records[12].part = UINT32_MAX;
 	(void)strcpy(records[13].interface, "\xff\xc3'\"\x01");
@@ -346,6 +349,10 @@ START_TEST(the_file_is_one_and_as_the_manual_says)
 	(void)strcpy(r[0].uuid, "3f2a8c1d-0000-5000-8000-000000000001");
 	(void)strcpy(r[1].uuid, "3F2A8C1D-0000-5000-8000-000000000001");
 	(void)strcpy(r[2].uuid, "host_1577836800_00000000000012AB");
+	r[1].segment = 7;
+	r[1].offset = 512;
+	r[1].end_reason = END_CONTINUED;
+	r[1].policy = (struct policy){.macs = true};
 	rows_insert(a, r, 3);
 	ck_assert_uint_eq(
 	    tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 1); /* no log beside it */
@@ -356,10 +363,10 @@ START_TEST(the_file_is_one_and_as_the_manual_says)
 	free(bytes);
 	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA integrity_check"), "ok");
 	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA application_id"), "1718382455"); /* "flow" */
-	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA user_version"), "1");
-	ck_assert_str_eq(
-	    sqlcheck_text(index, "SELECT group_concat(typeof(uuid) || length(uuid)) FROM flow"),
-	    "text36,text32,blob16");
+	ck_assert_str_eq(sqlcheck_text(index, "PRAGMA user_version"), "2");
+	ck_assert_str_eq(sqlcheck_text(index, "SELECT group_concat(typeof(uuid) || length(uuid))"
+					      " FROM (SELECT uuid FROM flow ORDER BY rowid)"),
+	    "blob16,text36,text32");
 	ck_assert_str_eq(
 	    sqlcheck_text(index, "SELECT hex(uuid) FROM flow WHERE typeof(uuid) = 'blob'"),
 	    "3F2A8C1D000050008000000000000001");
@@ -373,6 +380,10 @@ START_TEST(the_file_is_one_and_as_the_manual_says)
 			     "SELECT client_port || ' ' || server_port FROM flow WHERE proto = 6"
 			     " ORDER BY client_port LIMIT 1"),
 	    "443 1027"); /* record 3: the client is the high side */
+	ck_assert_str_eq(sqlcheck_text(index,
+			     "SELECT group_concat(ifnull(segment, '-') || ' ' || offset || ' ' ||"
+			     " ifnull(policy, '-') || ' ' || state) FROM flow"),
+	    "- 0 - closed,7 512 mac open,- 0 - closed");
 	finish(a, index);
 }
 END_TEST

@@ -47,7 +47,8 @@ static struct fixture begin(enum sync_mode sync)
 	struct fixture f = {.dir = tempdir_new()};
 
 	ck_assert_int_eq(archive_open(f.dir, ARCHIVE_WRITE, &f.archive), 0);
-	ck_assert_int_eq(store_new(f.archive, sync, &f.store), 0);
+	ck_assert_int_eq(
+	    store_new(&(struct store_config){.archive = f.archive, .sync = sync}, &f.store), 0);
 	f.day = strdup(tempdir_path(f.dir, DAY_DIR));
 	return f;
 }
@@ -239,22 +240,21 @@ START_TEST(flows_are_staged_side_by_side)
 	struct store_part a = part_of(&f, "u", 0), b = part_of(&f, "u", 0);
 	enum store_result result;
 	char buf[8] = "";
-	int fd;
+	struct extent e;
 
 	ck_assert_int_eq(store_stage(f.store, &a, STORE_STAGE_CREATE, "a1", 2), 0);
 	ck_assert_int_eq(store_stage(f.store, &b, STORE_STAGE_CREATE, "b1", 2), 0);
 	ck_assert_int_eq(store_stage(f.store, &a, STORE_STAGE_APPEND, "a2", 2), 0);
 	ck_assert_int_eq(store_stage(f.store, &b, STORE_STAGE_CREATE, "xx", 2), -EEXIST);
-	fd = store_open_staged(f.store, &a);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(read(fd, buf, sizeof(buf)), 4);
+	ck_assert_int_eq(store_open_staged(f.store, &a, &e), 0);
+	ck_assert_int_eq(fileio_pread_extent(&e, buf, sizeof(buf), 0), 4);
 	ck_assert_str_eq(buf, "a1a2");
-	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(close(e.fd), 0);
 	ck_assert_int_eq(store_publish_staged(f.store, &b, "", 0, &result), 0);
 	ck_assert_int_eq(store_publish_staged(f.store, &a, "", 0, &result), 0);
 	check_file(f.day, "u.pcap.gz", "b1", 2);
 	check_file(f.day, "u~1.pcap.gz", "a1a2", 4);
-	ck_assert_int_eq(store_open_staged(f.store, &a), -ENOENT);
+	ck_assert_int_eq(store_open_staged(f.store, &a, &e), -ENOENT);
 	ck_assert_int_eq(store_stage(f.store, &a, STORE_STAGE_APPEND, "x", 1), -ENOENT);
 	ck_assert_int_eq(store_publish_staged(f.store, &a, "x", 1, &result), -ENOENT);
 	finish(&f);
@@ -267,6 +267,7 @@ START_TEST(a_flow_is_staged_without_a_name_and_takes_one_later)
 	struct store_part p = part_of(&f, STORE_UNNAMED, 0), other = p;
 	enum store_result result;
 	char from[64], to[64];
+	struct extent e;
 
 	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_CREATE, "one ", 4), 0);
 	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_APPEND, "two ", 4), 0);
@@ -278,7 +279,7 @@ START_TEST(a_flow_is_staged_without_a_name_and_takes_one_later)
 	ck_assert_int_eq(store_rename_staged(f.store, &p, STORE_UNNAMED), 0);
 	ck_assert(!tempdir_exists(tempdir_path(f.dir, from)));
 	check_file(f.dir, to, "one two ", 8);
-	ck_assert_int_eq(store_open_staged(f.store, &other), -ENOENT);
+	ck_assert_int_eq(store_open_staged(f.store, &other, &e), -ENOENT);
 	ck_assert_int_eq(store_rename_staged(f.store, &p, STORE_UNNAMED), -ENOENT);
 	ck_assert_int_eq(store_stage(f.store, &p, STORE_STAGE_APPEND, "three ", 6), 0);
 	ck_assert_int_eq(store_publish_staged(f.store, &p, "four", 4, &result), 0);
@@ -404,7 +405,8 @@ static void *publish_many(void *arg)
 	struct publisher *p = arg;
 	struct store *s;
 
-	quick_assert(store_new(p->archive, SYNC_NONE, &s) == 0);
+	quick_assert(
+	    store_new(&(struct store_config){.archive = p->archive, .sync = SYNC_NONE}, &s) == 0);
 	for (uint32_t i = 0; i < EACH; i++) {
 		struct store_part part = {
 		    .uuid = "u", .day = DAY, .serial = archive_serial(p->archive)};

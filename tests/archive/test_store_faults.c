@@ -81,10 +81,12 @@ static struct fixture begin(enum sync_mode sync)
 
 	tmpfile_errno = proc_errno = rename_errno = link_errno = sync_errno = 0;
 	ck_assert_int_eq(archive_open(f.dir, ARCHIVE_WRITE, &f.archive), 0);
-	ck_assert_int_eq(store_new(f.archive, sync, &f.store), 0);
+	ck_assert_int_eq(
+	    store_new(&(struct store_config){.archive = f.archive, .sync = sync}, &f.store), 0);
 	f.day = strdup(tempdir_path(f.dir, DAY_DIR));
 	f.staging = strdup(tempdir_path(f.dir, ".staging"));
 	ck_assert_int_eq(close(archive_touch_day(f.archive, DAY)), 0);
+	archive_leave_day(f.archive, DAY);
 	return f;
 }
 
@@ -268,13 +270,13 @@ static size_t make_member(uint64_t seed, uint8_t *out)
 static void check_staged(struct fixture *f, const struct store_part *p, size_t members)
 {
 	static uint8_t bytes[100000];
-	int fd = store_open_staged(f->store, p);
+	struct extent e;
 	struct gzcheck g;
 	ssize_t n;
 
-	ck_assert_int_ge(fd, 0);
-	n = read(fd, bytes, sizeof(bytes));
-	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(store_open_staged(f->store, p, &e), 0);
+	n = fileio_pread_extent(&e, bytes, sizeof(bytes), 0);
+	ck_assert_int_eq(close(e.fd), 0);
 	ck_assert_int_gt(n, 0);
 	ck_assert_int_eq(gzcheck_inflate(bytes, (size_t)n, &g), 0);
 	ck_assert_uint_eq(g.members, members);

@@ -157,6 +157,12 @@ static void fill(struct metrics_snapshot *s)
 	s->queue_limit_batches = 133;
 	s->failed_writes = 134;
 	s->last_write_ns = UINT64_C(1767323045123456789);
+	s->suspended = 141;
+	s->removed_parts = 142;
+	s->removed_bytes = 143;
+	s->removed_days = 144;
+	s->retention_failed = 145;
+	s->archive_bytes = 146;
 	s->disk_bytes = 135;
 	s->disk_available_bytes = 136;
 	s->disk_inodes = 137;
@@ -209,6 +215,12 @@ START_TEST(every_number_stands_under_its_own_name)
 	    {"flowkeep_saver_queue_limit_batches", "133"},
 	    {"flowkeep_write_failures_total", "134"},
 	    {"flowkeep_last_write_timestamp_seconds", "1767323045.123456789"},
+	    {"flowkeep_savers_suspended", "141"},
+	    {"flowkeep_retention_removed_parts_total", "142"},
+	    {"flowkeep_retention_removed_bytes_total", "143"},
+	    {"flowkeep_retention_removed_days_total", "144"},
+	    {"flowkeep_retention_failures_total", "145"},
+	    {"flowkeep_archive_bytes", "146"},
 	    {"flowkeep_archive_filesystem_size_bytes", "135"},
 	    {"flowkeep_archive_filesystem_available_bytes", "136"},
 	    {"flowkeep_archive_filesystem_inodes", "137"},

@@ -315,7 +315,7 @@ START_TEST(bad_words_are_usage_errors)
 	add_three();
 	ck_assert_int_eq(fetch(WORDS((char *)"../x")), 2);
 	ck_assert_int_eq(fetch(NULL), 2);
-	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"port", (char *)"80")), 2);
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"port", (char *)"http")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host", (char *)"192.0.2")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host")), 2);
 	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"uuid")), 2);
@@ -389,7 +389,8 @@ static void add_for_find(void)
 static const char *const keys[] = {"uuid", "proto", "client_ip", "client_port", "server_ip",
     "server_port", "start", "end", "packets", "bytes", "captured_bytes", "client_packets",
     "client_bytes", "server_packets", "server_bytes", "flags", "end_reason", "uuid_source", "vlan",
-    "linktype", "interface", "lost_packets", "truncated", "parts", "path", "offset", "length"};
+    "linktype", "interface", "lost_packets", "truncated", "parts", "path", "offset", "length",
+    "state", "policy"};
 #define KEYS (sizeof(keys) / sizeof(keys[0]))
 
 /* The n-th line of the output, as JSON. */
@@ -439,6 +440,8 @@ START_TEST(find_prints_one_json_object_per_flow_with_all_keys_in_order)
 	ck_assert(json_is_null(json_object_get(o, "vlan")));
 	ck_assert(json_is_null(json_object_get(o, "interface")));
 	check_json_text(o, "flags", "FS");
+	check_json_text(o, "state", "closed");
+	ck_assert(json_is_null(json_object_get(o, "policy")));
 	json_decref(o);
 }
 END_TEST
@@ -525,6 +528,46 @@ START_TEST(find_stops_at_its_limit)
 }
 END_TEST
 
+START_TEST(find_takes_an_expression_in_one_word_or_several)
+{
+	add_for_find();
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"host", (char *)"2001:db8::1",
+					       (char *)"and", (char *)"parts=2")),
+	    0);
+	ck_assert_str_eq(out, UUID_A "\n");
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"not (duration > 1h or ip6)")), 0);
+	ck_assert_str_eq(out, UUID_M "\n");
+	ck_assert_int_eq(find(FORMAT_UUID, WORDS((char *)"before 2026-01-01")), 1);
+	ck_assert_str_eq(out, "");
+}
+END_TEST
+
+START_TEST(find_counts_what_it_found)
+{
+	struct options o = {.format = FORMAT_JSON, .count = true, .limit = 1};
+
+	add_for_find();
+	ck_assert_int_eq(run(cmd_find, &o, NULL), 0);
+	ck_assert_str_eq(out, "2\n");
+	ck_assert_int_eq(run(cmd_find, &o, WORDS((char *)"udp")), 1);
+	ck_assert_str_eq(out, "0\n");
+	ck_assert_str_eq(err, "");
+}
+END_TEST
+
+START_TEST(find_sorts_as_it_is_told)
+{
+	struct options o = {.format = FORMAT_UUID, .order = QUERY_BY_PACKETS, .descending = true};
+
+	add_for_find();
+	ck_assert_int_eq(run(cmd_find, &o, NULL), 0);
+	ck_assert_str_eq(out, UUID_A "\n" UUID_M "\n");
+	o.descending = false;
+	ck_assert_int_eq(run(cmd_find, &o, NULL), 0);
+	ck_assert_str_eq(out, UUID_M "\n" UUID_A "\n");
+}
+END_TEST
+
 START_TEST(find_of_nothing_ends_with_1)
 {
 	add_for_find();
@@ -599,6 +642,9 @@ int main(void)
 	tcase_add_test(l, find_prints_csv_with_a_heading_and_quotes);
 	tcase_add_test(l, find_prints_a_table_and_uuids);
 	tcase_add_test(l, find_stops_at_its_limit);
+	tcase_add_test(l, find_takes_an_expression_in_one_word_or_several);
+	tcase_add_test(l, find_counts_what_it_found);
+	tcase_add_test(l, find_sorts_as_it_is_told);
 	tcase_add_test(l, find_of_nothing_ends_with_1);
 	suite_add_tcase(suite, l);
 	tcase_add_checked_fixture(v, set_up, tear_down);

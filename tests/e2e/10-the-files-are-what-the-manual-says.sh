@@ -10,6 +10,7 @@ run 0 "$FLOWKEEP" split -q -d a --protocols all --vlan-key -s 100 --max-bytes 20
 run 0 "$FLOWKEEP" split -q -d a --payload headers --anonymize netblock --anonymize-exempt 10.0.0.0/8 in.pcap
 run 0 "$FLOWKEEP" split -q -d a --payload 100 --anonymize cryptopan --anonymize-key key --anonymize-mac in.pcap
 run 0 "$FLOWKEEP" split -q -d a --payload zero in.pcap
+run 0 "$FLOWKEEP" split -q -d a --payload 10 --store segments --segment-size 100KiB in.pcap
 cat "$here/check_format.py" >/dev/null || fail "check_format.py"
 python3 "$here/check_format.py" a >format.out
 same "check_format.py" 0 $?

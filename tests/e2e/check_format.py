@@ -12,11 +12,14 @@ import re
 import sqlite3
 import struct
 import sys
+import tarfile
+import tempfile
 import uuid
 import zlib
 
 NAMESPACE = uuid.UUID('7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca')
 NAME = re.compile(r'^([A-Za-z0-9_-][A-Za-z0-9._-]{0,127}?)(?:~([1-9][0-9]*))?\.pcap\.gz$')
+SEGMENT = re.compile(r'^flows-([1-9]\d*)\.tar$')
 MEMBER_MAX = 65520
 
 
@@ -74,7 +77,7 @@ def read_record(extra):
 KEYS = {'v', 'uuid', 'uuid_source', 'end_reason', 'packets', 'bytes', 'captured_bytes', 'first_ns', 'last_ns',
         'client', 'vlan_key', 'lost_packets', 'cut_duration', 'cut_bytes', 'snaplen', 'interface',
         'payload', 'anonymize', 'anonymize_mac', 'exempt'}
-ENDS = {'fin', 'rst', 'idle', 'reused', 'evicted', 'eof', 'stop', 'crash'}
+ENDS = {'fin', 'rst', 'idle', 'reused', 'evicted', 'eof', 'stop', 'crash', 'continued'}
 
 
 def check_file(path, day, row):
@@ -123,6 +126,7 @@ def check_row(row, rec, path, linktype, captured):
     need(row['client_bytes'] + row['server_bytes'] == rec['bytes'], 'row: bytes')
     outer, inner = rec.get('vlan_key', [0, 0])
     need(row['vlan_key'] == outer * 4096 + inner, 'row: vlan_key')
+    check_policy(row, rec)
 
 
 def first_seq(packet, proto):
@@ -176,13 +180,43 @@ check_uuid.checked = 0
 def rows_of(folder):
     db = sqlite3.connect('file:%s?mode=ro' % os.path.join(folder, 'flows.sqlite'), uri=True)
     need(db.execute('pragma application_id').fetchone()[0] == 0x666c6f77, 'application_id')
-    need(db.execute('pragma user_version').fetchone()[0] == 1, 'user_version')
+    need(db.execute('pragma user_version').fetchone()[0] == 2, 'user_version')
     db.row_factory = sqlite3.Row
     rows = {}
     for row in db.execute('select * from flow'):
         name = str(uuid.UUID(bytes=row['uuid'])) if isinstance(row['uuid'], bytes) else row['uuid']
         rows[name + ('~%d' % row['part'] if row['part'] else '') + '.pcap.gz'] = row
     return rows
+
+
+def check_policy(row, rec):
+    words = ['payload=' + rec['payload']] if 'payload' in rec else []
+    words += ['anonymize=' + rec['anonymize']] if 'anonymize' in rec else []
+    words += ['mac'] if rec.get('anonymize_mac') else []
+    words += ['exempt=' + rec['exempt']] if 'exempt' in rec else []
+    need(row['policy'] == (' '.join(words) or None), 'row: policy')
+    need(row['state'] == ('open' if rec['end_reason'] == 'continued' else 'closed'), 'row: state')
+
+
+def check_segment(path, day, rows):
+    """Every member is a flow file, and lies where its row says. Returns how many there are."""
+    number = int(SEGMENT.match(os.path.basename(path)).group(1))
+    count = 0
+    with tempfile.TemporaryDirectory() as folder, tarfile.open(path, 'r:') as tar:
+        for member in tar:
+            need(NAME.match(member.name) and member.isreg(), 'member ' + member.name)
+            need((member.mode, member.uid, member.gid) == (0o640, 0, 0), 'owner and mode')
+            row = rows.pop(member.name)
+            need((row['segment'], row['offset']) == (number, member.offset_data), 'row: place')
+            copy = os.path.join(folder, member.name)
+            with open(copy, 'wb') as f:
+                f.write(tar.extractfile(member).read())
+            check_file(copy, day, row)
+            count += 1
+    with open(path, 'rb') as f:
+        f.seek(-1024, os.SEEK_END)
+        need(f.read() == bytes(1024), 'the end of the segment')
+    return count
 
 
 def main():
@@ -193,12 +227,15 @@ def main():
             continue
         rows = rows_of(root)
         for name in sorted(names):
-            if not NAME.match(name):
-                continue
             try:
-                check_file(os.path.join(root, name), day, rows.pop(name, None))
-                good += 1
-            except (Bad, KeyError, ValueError, struct.error, zlib.error) as error:
+                if SEGMENT.match(name):
+                    good += check_segment(os.path.join(root, name), day, rows)
+                elif NAME.match(name):
+                    row = rows.pop(name, None)
+                    need(row is None or (row['segment'], row['offset']) == (None, 0), 'row: place')
+                    check_file(os.path.join(root, name), day, row)
+                    good += 1
+            except (tarfile.TarError, Bad, KeyError, ValueError, struct.error, zlib.error) as error:
                 bad += 1
                 print('%s/%s: %s' % (day, name, error))
         for name in rows:

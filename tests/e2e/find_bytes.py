@@ -75,6 +75,26 @@ def members(data):
     return b"".join(inflated), b"\n".join(extras)
 
 
+def without_pointers(data):
+    """Pages of SQLite list where their cells begin, two bytes each: 0a99 0a83 is no 10.153.10.131. These
+    lists are blanked, in an index and in its log (https://www.sqlite.org/fileformat2.html)."""
+    if data[:16] == b"SQLite format 3\0":
+        size, at, step = int.from_bytes(data[16:18], "big"), 0, 0
+    elif data[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
+        size, at, step = int.from_bytes(data[8:12], "big"), 32, 24
+    else:
+        return data
+    data = bytearray(data)
+    for page in range(at + step, len(data), (65536 if size == 1 else size) + step):
+        head = page + (100 if data[page : page + 15] == b"SQLite format 3" else 0)
+        if data[head : head + 1] not in (b"\2", b"\5", b"\x0a", b"\x0d"):
+            continue
+        cells = int.from_bytes(data[head + 3 : head + 5], "big")
+        first = head + (12 if data[head] < 10 else 8)
+        data[first : first + 2 * cells] = bytes(len(data[first : first + 2 * cells]))
+    return bytes(data)
+
+
 class Haystack:
     """All bytes in one string, each with the place that it came from."""
 
@@ -164,7 +184,7 @@ def gather(paths):
             readable.add(f"{path}, headers of members", extras)
             compressed.add(path, data)
         else:
-            readable.add(path, data)
+            readable.add(path, without_pointers(data))
     readable.close()
     compressed.close()
     return readable, compressed, count

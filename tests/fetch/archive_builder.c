@@ -60,7 +60,9 @@ struct builder *builder_new(void)
 	    b->dir, sizeof(b->dir), "%s/flowkeep-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(b->dir));
 	ck_assert_int_eq(archive_open(b->dir, ARCHIVE_WRITE, &b->writer), 0);
-	ck_assert_int_eq(store_new(b->writer, SYNC_NONE, &b->store), 0);
+	ck_assert_int_eq(
+	    store_new(&(struct store_config){.archive = b->writer, .sync = SYNC_NONE}, &b->store),
+	    0);
 	ck_assert_int_eq(gzmember_new(codec_default(), &b->gz), 0);
 	return b;
 }
@@ -210,9 +212,11 @@ static void make_file(
 
 void builder_commit(struct builder *b)
 {
-	if (b->index != NULL)
-		ck_assert_int_eq(dayindex_commit(b->index), 0);
+	if (b->index == NULL)
+		return;
+	ck_assert_int_eq(dayindex_commit(b->index), 0);
 	dayindex_close(b->index);
+	archive_leave_day(b->writer, b->index_day);
 	b->index = NULL;
 }
 
@@ -277,9 +281,9 @@ static void strike_days(struct archive *a)
 void builder_end_writer(struct builder *b, enum ending ending)
 {
 	builder_commit(b);
+	store_free(b->store); /* leaves its days */
 	if (b->writer != NULL && ending == ENDS_CLEANLY)
 		strike_days(b->writer);
-	store_free(b->store);
 	archive_close(b->writer);
 	b->store = NULL;
 	b->writer = NULL;

@@ -89,7 +89,7 @@ struct seen *builder_read_pcap(const char *path, size_t *ret_count);
 /* The text that packet `packet` of a part carries. */
 char *builder_packet_text(const struct built_part *p, unsigned packet, char *buf, size_t size);
 
-/* Lines of complaints, joined; a query_bad_fn and fetch_bad_fn: arg is a struct complaints. */
+/* Lines of complaints, joined; a query_bad_fn and partfile_bad_fn: arg is a struct complaints. */
 struct complaints {
 	unsigned count;
 	char text[4096]; /* "path: reason\n" each */

@@ -13,117 +13,30 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "archive_builder.h"
+#include "fetchrig.h"
 #include "base/clk.h"
-#include "fetch/fetch.h"
-#include "fetch/query.h"
 
 #define UUID_A "0aaaaaaa-1111-5111-8111-111111111111"
 #define UUID_B "0bbbbbbb-2222-5222-8222-222222222222"
 #define UUID_M "host_1577836800_00000000000012AB"
 #define FILE_A "2026/01/01/" UUID_A ".pcap.gz"
 
-static struct builder *b;
-static struct query *q;
-static struct complaints complaints;
-static struct fetch_totals totals;
-static char out_path[PATH_MAX];
+static struct fetchrig rig;
 
 static void set_up(void)
 {
-	b = builder_new();
-	memset(&complaints, 0, sizeof(complaints));
-	memset(&totals, 0, sizeof(totals));
-	(void)snprintf(out_path, sizeof(out_path), "%s/out.pcap", builder_dir(b));
+	fetchrig_set_up(&rig);
 }
 
 static void tear_down(void)
 {
-	query_free(q);
-	q = NULL;
-	builder_free(b);
-}
-
-/* All parts of the archive, in the order of UUIDs and of time. The caller frees. */
-static const struct part **all_parts(struct archive *a, size_t *ret_n)
-{
-	struct query_words w = {.match = DAYINDEX_PREFIX};
-	const struct query_flow *f;
-	const struct part **parts;
-	size_t flows, n = 0;
-
-	ck_assert_int_eq(query_new(a, builder_complain, &complaints, &q), 0);
-	ck_assert_int_eq(query_find(q, &w), 0);
-	ck_assert_int_eq(query_group(q), 0);
-	f = query_flows(q, &flows);
-	parts = malloc(10000 * sizeof(*parts));
-	ck_assert_ptr_nonnull(parts);
-	for (size_t i = 0; i < flows; i++)
-		for (size_t j = 0; j < f[i].count; j++)
-			parts[n++] = f[i].parts[j];
-	*ret_n = n;
-	return parts;
-}
-
-/* Fetches all there is to out_path. Returns what fetch_parts returned. */
-static int fetch_all(void)
-{
-	struct archive *a = builder_reader(b);
-	struct fetch_job job = {.archive = a, .bad = builder_complain, .bad_arg = &complaints};
-	const struct part **parts = all_parts(a, &job.count);
-	int rv;
-
-	job.parts = parts;
-	ck_assert_int_eq(outfile_new(out_path, &job.out), 0);
-	rv = fetch_parts(&job, &totals);
-	if (rv == 0)
-		ck_assert_int_eq(outfile_commit(job.out), 0);
-	outfile_free(job.out);
-	free(parts);
-	return rv;
-}
-
-/* Reads out_path: packets in the order of time, n of them. The caller frees. */
-static struct seen *read_out(size_t want)
-{
-	size_t n;
-	struct seen *s = builder_read_pcap(out_path, &n);
-
-	ck_assert_uint_eq(n, want);
-	ck_assert_uint_eq(totals.pkts, want);
-	return s;
-}
-
-static void check_text(const struct seen *s, const struct built_part *p, unsigned packet)
-{
-	char text[160];
-
-	ck_assert_str_eq(s->text, builder_packet_text(p, packet, text, sizeof(text)));
-	ck_assert_int_eq(s->ts_ns, p->first_ns + (int64_t)packet * p->step_ns);
-}
-
-/* The file without gzip, with zlib's own reader. */
-static uint8_t *gunzip(const char *path, size_t *ret_n)
-{
-	char whole[PATH_MAX * 2];
-	uint8_t *bytes = malloc(1 << 20);
-	gzFile f;
-	int n;
-
-	(void)snprintf(whole, sizeof(whole), "%s/%s", builder_dir(b), path);
-	f = gzopen(whole, "rb");
-	ck_assert(f != NULL && bytes != NULL);
-	n = gzread(f, bytes, 1 << 20);
-	ck_assert_int_gt(n, 0);
-	(void)gzclose(f);
-	*ret_n = (size_t)n;
-	return bytes;
+	fetchrig_tear_down(&rig);
 }
 
 START_TEST(one_part_comes_back_byte_for_byte)
 {
 	/* backwards in time, in members of two packets, 500 bytes each, to be gathered and not */
-	builder_add(b,
+	builder_add(rig.builder,
 	    &(struct built_part){.uuid = UUID_A,
 		.packets = 101,
 		.step_ns = -1234567,
@@ -132,18 +45,18 @@ START_TEST(one_part_comes_back_byte_for_byte)
 		.ipv6 = _i == 1,
 		.raw_ip = _i == 2},
 	    INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
-	ck_assert_int_eq(fetch_all(), 0);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
 	size_t n, have;
-	uint8_t *want = gunzip(FILE_A, &n), *got = malloc(n + 1);
-	int fd = open(out_path, O_RDONLY);
+	uint8_t *want = fetchrig_gunzip(&rig, FILE_A, &n), *got = malloc(n + 1);
+	int fd = open(rig.out_path, O_RDONLY);
 
 	have = (size_t)read(fd, got, n + 1);
 	ck_assert_uint_eq(have, n);
 	ck_assert_mem_eq(got, want, n);
-	ck_assert_uint_eq(totals.bytes, n);
-	ck_assert_uint_eq(totals.pkts, 101);
-	ck_assert_uint_eq(complaints.count, 0);
+	ck_assert_uint_eq(rig.totals.bytes, n);
+	ck_assert_uint_eq(rig.totals.pkts, 101);
+	ck_assert_uint_eq(rig.complaints.count, 0);
 	(void)close(fd);
 	free(got);
 	free(want);
@@ -165,14 +78,14 @@ START_TEST(parts_of_two_days_are_merged_by_time_and_ties_keep_their_order)
 	    {0, 4}, {2, 2}, {0, 5}};
 	struct seen *s;
 
-	builder_add(b, &p[1], INDEXED);
-	builder_add(b, &p[2], INDEXED);
-	builder_add(b, &p[0], INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
-	ck_assert_int_eq(fetch_all(), 0);
-	s = read_out(13);
+	builder_add(rig.builder, &p[1], INDEXED);
+	builder_add(rig.builder, &p[2], INDEXED);
+	builder_add(rig.builder, &p[0], INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	s = fetchrig_read(&rig, 13);
 	for (size_t i = 0; i < 13; i++)
-		check_text(&s[i], &p[want[i].part], want[i].packet);
+		fetchrig_check(&s[i], &p[want[i].part], want[i].packet);
 	free(s);
 }
 END_TEST
@@ -183,12 +96,12 @@ START_TEST(a_part_that_no_row_names_yet_is_written_too)
 	    {.uuid = UUID_M, .number = 1, .first_ns = BUILDER_NOON + 100, .step_ns = 2}};
 	struct seen *s;
 
-	builder_add(b, &p[0], INDEXED);
-	builder_add(b, &p[1], NOT_INDEXED);
-	ck_assert_int_eq(fetch_all(), 0);
-	s = read_out(8);
-	check_text(&s[0], &p[0], 0);
-	check_text(&s[7], &p[1], 3);
+	builder_add(rig.builder, &p[0], INDEXED);
+	builder_add(rig.builder, &p[1], NOT_INDEXED);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	s = fetchrig_read(&rig, 8);
+	fetchrig_check(&s[0], &p[0], 0);
+	fetchrig_check(&s[7], &p[1], 3);
 	free(s);
 }
 END_TEST
@@ -210,19 +123,19 @@ START_TEST(three_hundred_parts_need_few_descriptors)
 
 	for (p.number = 0; p.number < 300; p.number++) {
 		p.first_ns = BUILDER_NOON + (_i == 0 ? p.number * INT64_C(1000000) : p.number);
-		builder_add(b, &p, INDEXED);
+		builder_add(rig.builder, &p, INDEXED);
 	}
-	builder_end_writer(b, ENDS_CLEANLY);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_str_eq(complaints.text, "");
-	s = read_out(1500);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_str_eq(rig.complaints.text, "");
+	s = fetchrig_read(&rig, 1500);
 	for (size_t i = 0; i < 1500; i++) {
 		ck_assert_int_ge(s[i].ts_ns, before_ns);
 		before_ns = s[i].ts_ns;
 		p.number = (uint32_t)(_i == 0 ? i / 5 : i % 300);
 		p.first_ns = BUILDER_NOON + (_i == 0 ? p.number * INT64_C(1000000) : p.number);
-		check_text(&s[i], &p, (unsigned)(_i == 0 ? i % 5 : i / 300));
+		fetchrig_check(&s[i], &p, (unsigned)(_i == 0 ? i % 5 : i / 300));
 	}
 	free(s);
 }
@@ -230,11 +143,11 @@ END_TEST
 
 START_TEST(two_link_types_are_refused_and_nothing_is_made)
 {
-	builder_add(b, &(struct built_part){.uuid = UUID_A}, INDEXED);
-	builder_add(b, &(struct built_part){.uuid = UUID_B, .raw_ip = true}, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
-	ck_assert_int_eq(fetch_all(), -EMEDIUMTYPE);
-	ck_assert_int_eq(access(out_path, F_OK), -1);
+	builder_add(rig.builder, &(struct built_part){.uuid = UUID_A}, INDEXED);
+	builder_add(rig.builder, &(struct built_part){.uuid = UUID_B, .raw_ip = true}, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	ck_assert_int_eq(fetchrig_fetch(&rig), -EMEDIUMTYPE);
+	ck_assert_int_eq(access(rig.out_path, F_OK), -1);
 }
 END_TEST
 
@@ -252,9 +165,9 @@ static const struct built_part whole = {
 
 static void add_both(void)
 {
-	builder_add(b, &damaged, INDEXED);
-	builder_add(b, &whole, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
+	builder_add(rig.builder, &damaged, INDEXED);
+	builder_add(rig.builder, &whole, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
 }
 
 /* Packets of a part among what was written, which must be its first ones. */
@@ -264,7 +177,7 @@ static unsigned count_of(const struct seen *s, size_t n, const struct built_part
 
 	for (size_t i = 0; i < n; i++)
 		if (strncmp(s[i].text, p->uuid, strlen(p->uuid)) == 0)
-			check_text(&s[i], p, count++);
+			fetchrig_check(&s[i], p, count++);
 	return count;
 }
 
@@ -276,30 +189,28 @@ START_TEST(a_flipped_byte_is_named_and_no_packet_is_ever_given_wrong)
 	size_t n;
 
 	add_both();
-	size = builder_size(b, FILE_A);
+	size = builder_size(rig.builder, FILE_A);
 	for (uint64_t at = 0; at < size; at++) {
 		unsigned have;
 
-		builder_flip_byte(b, FILE_A, at);
-		query_free(q);
-		q = NULL;
-		memset(&complaints, 0, sizeof(complaints));
-		ck_assert_int_eq(fetch_all(), 0);
-		builder_flip_byte(b, FILE_A, at);
-		s = builder_read_pcap(out_path, &n);
+		builder_flip_byte(rig.builder, FILE_A, at);
+		fetchrig_forget(&rig);
+		ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+		builder_flip_byte(rig.builder, FILE_A, at);
+		s = builder_read_pcap(rig.out_path, &n);
 		ck_assert_uint_eq(count_of(s, n, &whole), whole.packets);
 		have = count_of(s, n, &damaged);
 		ck_assert_uint_eq(n, have + whole.packets);
 		free(s);
-		ck_assert_uint_eq(totals.bad_parts, complaints.count);
-		ck_assert_uint_le(complaints.count, 1);
-		named += complaints.count;
-		if (complaints.count ==
+		ck_assert_uint_eq(rig.totals.bad_parts, rig.complaints.count);
+		ck_assert_uint_le(rig.complaints.count, 1);
+		named += rig.complaints.count;
+		if (rig.complaints.count ==
 		    0) { /* a time in a gzip header, or the record: no packet suffers */
 			ck_assert_uint_eq(have, damaged.packets);
 			continue;
 		}
-		ck_assert_ptr_nonnull(strstr(complaints.text, FILE_A ": "));
+		ck_assert_ptr_nonnull(strstr(rig.complaints.text, FILE_A ": "));
 		ck_assert_uint_eq(have % 2, 0); /* whole members */
 	}
 	ck_assert_uint_gt(named, size / 3);
@@ -315,23 +226,23 @@ START_TEST(all_before_a_wrong_checksum_is_written)
 	FILE *f;
 	char path[PATH_MAX * 2];
 
-	builder_add(b, &damaged, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
+	builder_add(rig.builder, &damaged, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
 	/* the last member with packets ends where the record member begins: 8 bytes before is its
 	 * CRC */
-	(void)snprintf(path, sizeof(path), "%s/" FILE_A, builder_dir(b));
+	(void)snprintf(path, sizeof(path), "%s/" FILE_A, builder_dir(rig.builder));
 	f = fopen(path, "rb");
 	ck_assert_ptr_nonnull(f);
 	n = fread(bytes, 1, sizeof(bytes), f);
 	(void)fclose(f);
-	ck_assert_uint_eq(n, builder_size(b, FILE_A));
+	ck_assert_uint_eq(n, builder_size(rig.builder, FILE_A));
 	for (at = n - 5; memcmp(bytes + at, "\x1f\x8b\x08\x04", 4) != 0; at--)
 		ck_assert_uint_gt(at, 0);
-	builder_flip_byte(b, FILE_A, at - 8);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_uint_eq(totals.bad_parts, 1);
-	ck_assert_ptr_nonnull(strstr(complaints.text, "incorrect data check"));
-	s = read_out(8);
+	builder_flip_byte(rig.builder, FILE_A, at - 8);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_uint_eq(rig.totals.bad_parts, 1);
+	ck_assert_ptr_nonnull(strstr(rig.complaints.text, "incorrect data check"));
+	s = fetchrig_read(&rig, 8);
 	ck_assert_uint_eq(count_of(s, 8, &damaged), 8);
 	free(s);
 }
@@ -348,23 +259,21 @@ START_TEST(a_file_cut_anywhere_gives_its_whole_packets_and_is_named)
 	char path[PATH_MAX * 2];
 
 	add_both();
-	size = builder_size(b, FILE_A);
+	size = builder_size(rig.builder, FILE_A);
 	bytes = malloc(size);
-	(void)snprintf(path, sizeof(path), "%s/" FILE_A, builder_dir(b));
+	(void)snprintf(path, sizeof(path), "%s/" FILE_A, builder_dir(rig.builder));
 	f = fopen(path, "rb");
 	ck_assert(f != NULL && bytes != NULL && fread(bytes, 1, size, f) == size);
 	(void)fclose(f);
 	for (uint64_t cut = 0; cut < size; cut++) {
 		unsigned have;
 
-		builder_write(b, FILE_A, bytes, (size_t)cut);
-		query_free(q);
-		q = NULL;
-		memset(&complaints, 0, sizeof(complaints));
-		ck_assert_int_eq(fetch_all(), 0);
-		ck_assert_uint_eq(complaints.count, 1);
-		ck_assert_ptr_nonnull(strstr(complaints.text, FILE_A ": "));
-		s = builder_read_pcap(out_path, &n);
+		builder_write(rig.builder, FILE_A, bytes, (size_t)cut);
+		fetchrig_forget(&rig);
+		ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+		ck_assert_uint_eq(rig.complaints.count, 1);
+		ck_assert_ptr_nonnull(strstr(rig.complaints.text, FILE_A ": "));
+		s = builder_read_pcap(rig.out_path, &n);
 		ck_assert_uint_eq(count_of(s, n, &whole), whole.packets);
 		have = count_of(s, n, &damaged);
 		ck_assert_uint_eq(n, have + whole.packets);
@@ -382,11 +291,11 @@ START_TEST(a_missing_file_is_named_and_the_others_are_written)
 	struct seen *s;
 
 	add_both();
-	builder_remove(b, FILE_A);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_uint_eq(totals.bad_parts, 1);
-	ck_assert_str_eq(complaints.text, FILE_A ": missing\n");
-	s = read_out(10);
+	builder_remove(rig.builder, FILE_A);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_uint_eq(rig.totals.bad_parts, 1);
+	ck_assert_str_eq(rig.complaints.text, FILE_A ": missing\n");
+	s = fetchrig_read(&rig, 10);
 	ck_assert_uint_eq(count_of(s, 10, &whole), 10);
 	free(s);
 }
@@ -394,13 +303,13 @@ END_TEST
 
 START_TEST(without_a_readable_packet_no_file_is_made)
 {
-	builder_add(b, &damaged, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
-	builder_cut(b, FILE_A, 20);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_uint_eq(totals.bad_parts, 1);
-	ck_assert_uint_eq(totals.pkts, 0);
-	ck_assert_int_eq(access(out_path, F_OK), -1);
+	builder_add(rig.builder, &damaged, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	builder_cut(rig.builder, FILE_A, 20);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_uint_eq(rig.totals.bad_parts, 1);
+	ck_assert_uint_eq(rig.totals.pkts, 0);
+	ck_assert_int_eq(access(rig.out_path, F_OK), -1);
 }
 END_TEST
 
@@ -409,18 +318,17 @@ START_TEST(a_file_that_is_not_what_its_row_says_is_named)
 	struct record r;
 
 	/* the row says that the file holds one packet less than it does */
-	r = *builder_add(b, &damaged, NOT_INDEXED);
+	r = *builder_add(rig.builder, &damaged, NOT_INDEXED);
 	r.tally.pkts[0]--;
-	builder_add_row(b, &r);
-	builder_end_writer(b, ENDS_CLEANLY);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_str_eq(complaints.text, FILE_A ": has 10 packets, but the index says 9\n");
-	free(read_out(10));
-	builder_write(b, FILE_A, "", 0);
-	query_free(q);
-	memset(&complaints, 0, sizeof(complaints));
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_str_eq(complaints.text, FILE_A ": empty\n");
+	builder_add_row(rig.builder, &r);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_str_eq(rig.complaints.text, FILE_A ": has 10 packets, but the index says 9\n");
+	free(fetchrig_read(&rig, 10));
+	builder_write(rig.builder, FILE_A, "", 0);
+	fetchrig_forget(&rig);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_str_eq(rig.complaints.text, FILE_A ": empty\n");
 }
 END_TEST
 
@@ -428,7 +336,7 @@ END_TEST
 static void pack_anew(size_t member_bytes, size_t keep)
 {
 	size_t room = 1 << 20, n, packed = 0;
-	uint8_t *in = gunzip(FILE_A, &n), *packs = malloc(room);
+	uint8_t *in = fetchrig_gunzip(&rig, FILE_A, &n), *packs = malloc(room);
 	z_stream z = {0};
 
 	ck_assert(packs != NULL && keep <= n);
@@ -444,7 +352,7 @@ static void pack_anew(size_t member_bytes, size_t keep)
 		(void)deflateReset(&z);
 	}
 	(void)deflateEnd(&z);
-	builder_write(b, FILE_A, packs, packed);
+	builder_write(rig.builder, FILE_A, packs, packed);
 	free(packs);
 	free(in);
 }
@@ -459,13 +367,13 @@ START_TEST(a_file_that_was_packed_anew_is_read_but_named)
 	    .packets = 40,
 	    .payload_bytes = 15000};
 
-	builder_add(b, &p, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
+	builder_add(rig.builder, &p, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
 	pack_anew(member_bytes[_i], 0);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_uint_eq(complaints.count, 1);
-	ck_assert_ptr_nonnull(strstr(complaints.text, "but the index says"));
-	struct seen *s = read_out(40);
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_uint_eq(rig.complaints.count, 1);
+	ck_assert_ptr_nonnull(strstr(rig.complaints.text, "but the index says"));
+	struct seen *s = fetchrig_read(&rig, 40);
 	ck_assert_uint_eq(count_of(s, 40, &p), 40);
 	free(s);
 }
@@ -473,131 +381,19 @@ END_TEST
 
 START_TEST(a_file_that_ends_inside_a_packet_is_named)
 {
-	builder_add(b, &damaged, INDEXED);
-	builder_end_writer(b, ENDS_CLEANLY);
+	builder_add(rig.builder, &damaged, INDEXED);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
 	pack_anew(1000, 1000);
-	ck_assert_int_eq(fetch_all(), 0);
-	ck_assert_ptr_nonnull(strstr(complaints.text, "cut: it ends inside packet 3\n"));
-	free(read_out(2));
-}
-END_TEST
-
-/* ---- the output ---- */
-
-static int write_to(const char *path, const char *text)
-{
-	struct outfile *o;
-	int rv;
-
-	ck_assert_int_eq(outfile_new(path, &o), 0);
-	rv = outfile_write(o, text, strlen(text));
-	if (rv == 0)
-		rv = outfile_commit(o);
-	outfile_free(o);
-	return rv;
-}
-
-static void check_content(const char *path, const char *want)
-{
-	char have[64] = "";
-	FILE *f = fopen(path, "r");
-
-	ck_assert_ptr_nonnull(f);
-	(void)fread(have, 1, sizeof(have) - 1, f);
-	(void)fclose(f);
-	ck_assert_str_eq(have, want);
-}
-
-START_TEST(a_file_appears_only_when_it_is_committed)
-{
-	struct outfile *o;
-	char *much = calloc(1, 1 << 20);
-
-	ck_assert_int_eq(write_to(out_path, "old"), 0);
-	ck_assert_int_eq(outfile_new(out_path, &o), 0);
-	ck_assert_int_eq(outfile_write(o, much, 1 << 20), 0);
-	ck_assert_int_eq(outfile_write(o, much, 1000), 0);
-	check_content(out_path, "old");
-	outfile_free(o);
-	check_content(out_path, "old");
-	ck_assert_int_eq(write_to(out_path, "new"), 0);
-	check_content(out_path, "new");
-	free(much);
-}
-END_TEST
-
-START_TEST(nothing_written_makes_no_file_and_replaces_none)
-{
-	struct outfile *o;
-
-	ck_assert_int_eq(outfile_new(out_path, &o), 0);
-	ck_assert_int_eq(outfile_commit(o), 0);
-	outfile_free(o);
-	ck_assert_int_eq(access(out_path, F_OK), -1);
-}
-END_TEST
-
-/* A pipe of our own: a test that fails must not have replaced anything of the system's. */
-START_TEST(what_is_not_a_file_is_written_to_as_it_is)
-{
-	char text[8] = "";
-	struct stat st;
-	int fd;
-
-	ck_assert_int_eq(mkfifo(out_path, 0600), 0);
-	fd = open(out_path, O_RDWR);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write_to(out_path, "gone"), 0);
-	ck_assert_int_eq(stat(out_path, &st), 0);
-	ck_assert(S_ISFIFO(st.st_mode));
-	ck_assert_int_eq(read(fd, text, sizeof(text)), 4);
-	ck_assert_str_eq(text, "gone");
-	(void)close(fd);
-}
-END_TEST
-
-START_TEST(a_link_is_followed)
-{
-	char link_path[PATH_MAX + 16];
-	struct stat st;
-
-	(void)snprintf(link_path, sizeof(link_path), "%s.link", out_path);
-	ck_assert_int_eq(write_to(out_path, "old"), 0);
-	ck_assert_int_eq(symlink(out_path, link_path), 0);
-	ck_assert_int_eq(write_to(link_path, "new"), 0);
-	check_content(out_path, "new");
-	ck_assert_int_eq(lstat(link_path, &st), 0);
-	ck_assert(S_ISLNK(st.st_mode));
-}
-END_TEST
-
-START_TEST(what_cannot_be_written_says_why)
-{
-	char path[PATH_MAX + 16];
-
-	ck_assert_int_eq(write_to(builder_dir(b), "x"), -EISDIR);
-	(void)snprintf(path, sizeof(path), "%s/none/out", builder_dir(b));
-	ck_assert_int_eq(write_to(path, "x"), -ENOENT);
-}
-END_TEST
-
-START_TEST(a_file_that_cannot_be_finished_leaves_what_was_there)
-{
-	struct rlimit two = {2, 2};
-
-	ck_assert_int_eq(write_to(out_path, "old"), 0);
-	(void)signal(SIGXFSZ, SIG_IGN);
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &two), 0);
-	ck_assert_int_eq(write_to(out_path, "newer"), -EFBIG);
-	check_content(out_path, "old");
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_ptr_nonnull(strstr(rig.complaints.text, "cut: it ends inside packet 3\n"));
+	free(fetchrig_read(&rig, 2));
 }
 END_TEST
 
 int main(void)
 {
 	Suite *suite = suite_create("fetch/fetch");
-	TCase *merge = tcase_create("merge"), *damage = tcase_create("damage"),
-	      *out = tcase_create("out");
+	TCase *merge = tcase_create("merge"), *damage = tcase_create("damage");
 	SRunner *runner;
 	int failed;
 
@@ -620,14 +416,6 @@ int main(void)
 	tcase_add_loop_test(damage, a_file_that_was_packed_anew_is_read_but_named, 0, 5);
 	tcase_add_test(damage, a_file_that_ends_inside_a_packet_is_named);
 	suite_add_tcase(suite, damage);
-	tcase_add_checked_fixture(out, set_up, tear_down);
-	tcase_add_test(out, a_file_appears_only_when_it_is_committed);
-	tcase_add_test(out, nothing_written_makes_no_file_and_replaces_none);
-	tcase_add_test(out, what_is_not_a_file_is_written_to_as_it_is);
-	tcase_add_test(out, a_link_is_followed);
-	tcase_add_test(out, what_cannot_be_written_says_why);
-	tcase_add_test(out, a_file_that_cannot_be_finished_leaves_what_was_there);
-	suite_add_tcase(suite, out);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

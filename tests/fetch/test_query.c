@@ -14,6 +14,7 @@
 #include "fetch/flowsum.h"
 #include "fetch/query.h"
 #include "fetch/unindexed.h"
+#include "fetchrig.h"
 
 #define UUID_A "0aaaaaaa-1111-5111-8111-111111111111"
 #define UUID_B "0aaaaaaa-2222-5222-8222-222222222222"
@@ -257,11 +258,166 @@ START_TEST(flows_sort_by_start_and_then_by_uuid)
 	    INDEXED);
 	builder_end_writer(b, ENDS_CLEANLY);
 	(void)find_all(&n);
-	query_sort_by_start(q);
+	query_sort(q, QUERY_BY_START, false);
 	f = query_flows(q, &n);
 	ck_assert_uint_eq(n, 4);
 	for (size_t i = 0; i < n; i++)
 		check_uuid(&f[i], want[i]);
+}
+END_TEST
+
+START_TEST(flows_sort_by_what_is_asked_and_equal_ones_by_start_then_uuid)
+{
+	static const struct {
+		enum query_order by;
+		bool descending;
+		const char *order;
+	} cases[] = {{QUERY_BY_START, false, "CBAM"}, {QUERY_BY_START, true, "MABC"},
+	    {QUERY_BY_END, false, "BAMC"}, {QUERY_BY_END, true, "CMAB"},
+	    {QUERY_BY_DURATION, false, "MBAC"}, {QUERY_BY_DURATION, true, "CBAM"},
+	    {QUERY_BY_PACKETS, false, "CMBA"}, {QUERY_BY_PACKETS, true, "BACM"},
+	    {QUERY_BY_BYTES, false, "CBAM"}, {QUERY_BY_BYTES, true, "MBAC"}};
+	const struct query_flow *f;
+	char order[8] = "";
+	size_t n;
+
+	builder_add(b, &(struct built_part){.uuid = UUID_A, .first_ns = BUILDER_NOON + 1}, INDEXED);
+	builder_add(b, &(struct built_part){.uuid = UUID_B}, INDEXED);
+	builder_add(b,
+	    &(struct built_part){
+		.uuid = UUID_C, .first_ns = BUILDER_NOON - 1, .packets = 2, .step_ns = CLK_DAY_NS},
+	    INDEXED);
+	builder_add(b,
+	    &(struct built_part){.uuid = UUID_M,
+		.first_ns = BUILDER_NOON + BUILDER_SECOND * 5,
+		.packets = 2,
+		.payload_bytes = 9000},
+	    INDEXED);
+	builder_end_writer(b, ENDS_CLEANLY);
+	(void)find_all(&n);
+	query_sort(q, cases[_i].by, cases[_i].descending);
+	f = query_flows(q, &n);
+	ck_assert_uint_eq(n, 4);
+	for (size_t i = 0; i < n; i++) {
+		char uuid[LAYOUT_UUID_SIZE];
+
+		(void)partlist_uuid(f[i].parts[0], uuid);
+		order[i] = uuid[0] == 'h' ? 'M' : uuid[1] == 'b' ? 'C' : uuid[9] == '1' ? 'A' : 'B';
+	}
+	ck_assert_str_eq(order, cases[_i].order);
+}
+END_TEST
+
+START_TEST(a_flow_is_open_while_more_of_it_is_staged_or_its_last_part_says_so)
+{
+	static const char *const names[] = {UUID_A, UUID_B, UUID_C};
+	const struct query_flow *f;
+	struct flowsum s;
+	size_t n;
+
+	add(UUID_A, INDEXED);
+	add(UUID_B, INDEXED);
+	builder_add(b, &(struct built_part){.uuid = UUID_C, .end_reason = END_CONTINUED}, INDEXED);
+	builder_stage(b, UUID_B);
+	builder_stage(b, LAYOUT_UNNAMED);
+	builder_write(b, ".staging/" UUID_A, "not of ours", 11);
+	f = find_all(&n);
+	ck_assert_uint_eq(n, 3);
+	for (size_t i = 0; i < n; i++) {
+		check_uuid(&f[i], names[i]);
+		flowsum_make(&f[i], &s);
+		ck_assert(f[i].staged == (i == 1));
+		ck_assert(s.open == (i > 0));
+	}
+	/* its next part */
+	builder_write(b, ".staging/00000000000000aa." UUID_A "~1", "", 0);
+	f = find_one(UUID_A, DAYINDEX_EXACT, &n);
+	ck_assert(n == 1 && f[0].staged);
+	builder_add(b,
+	    &(struct built_part){
+		.uuid = UUID_C, .number = 1, .first_ns = BUILDER_NOON + 60 * BUILDER_SECOND},
+	    INDEXED);
+	f = find_one(UUID_C, DAYINDEX_EXACT, &n);
+	ck_assert_uint_eq(f[0].count, 2);
+	flowsum_make(&f[0], &s);
+	ck_assert(!s.open);
+}
+END_TEST
+
+/* Part 0 of a flow is found in the third day, and the first day has an index that is damaged. */
+START_TEST(days_before_that_where_a_name_of_ours_begins_are_not_asked)
+{
+	struct record r;
+	size_t n;
+
+	builder_add(b, &(struct built_part){.uuid = UUID_B}, INDEXED);
+	r = *builder_add(b,
+	    &(struct built_part){.uuid = UUID_A, .first_ns = BUILDER_NOON + 2 * CLK_DAY_NS},
+	    NOT_INDEXED);
+	r.uuid_source = _i == 0 ? UUID_GENERATED : UUID_EVENT;
+	builder_add_row(b, &r);
+	builder_add(b,
+	    &(struct built_part){
+		.uuid = UUID_A, .number = 1, .first_ns = BUILDER_NOON + 4 * CLK_DAY_NS},
+	    INDEXED);
+	builder_end_writer(b, ENDS_CLEANLY);
+	builder_write(b, "2026/01/01/flows.sqlite", "this never was an index", 23);
+	ck_assert_uint_eq(find_one(UUID_A, DAYINDEX_EXACT, &n)[0].count, 2);
+	ck_assert_uint_eq(complaints.count, _i == 0 ? 0 : 1);
+}
+END_TEST
+
+START_TEST(a_part_that_was_moved_is_located_and_one_that_is_gone_is_not)
+{
+	struct fetchrig g = {.builder = b};
+	struct part old;
+	struct record r;
+	size_t n;
+
+	r = *builder_add(b, &(struct built_part){.uuid = UUID_A}, INDEXED);
+	builder_commit(b);
+	old = *find_one(UUID_A, DAYINDEX_EXACT, &n)[0].parts[0];
+	ck_assert_uint_eq(old.segment, 0);
+	fetchrig_segment(&g, 7, &r, 1);
+	builder_add_row(b, &r);
+	builder_commit(b);
+	if (_i == 0)
+		builder_end_writer(b, ENDS_CLEANLY);
+	ck_assert_int_eq(query_locate(q, &old), 0);
+	ck_assert_uint_eq(old.segment, 7);
+	ck_assert_uint_eq(old.offset, r.offset);
+	ck_assert_uint_eq(old.length, r.length);
+	ck_assert(!old.pinned);
+	old.number = 1;
+	ck_assert_int_eq(query_locate(q, &old), -ENOENT);
+	old.number = 0;
+	old.day++;
+	ck_assert_int_eq(query_locate(q, &old), -ENOENT);
+	ck_assert_str_eq(complaints.text, "");
+}
+END_TEST
+
+START_TEST(where_a_part_lies_is_told_by_its_path)
+{
+	struct record r = {.day = 20454, .uuid = UUID_A, .part = 2};
+	struct partlist *l;
+	char path[PARTLIST_PATH_SIZE];
+
+	ck_assert_int_eq(partlist_new(&l), 0);
+	ck_assert_int_eq(partlist_add(l, &r), 0);
+	r.segment = 4294967295;
+	r.offset = 512;
+	r.policy.payload = PAYLOAD_ZERO;
+	r.exempt = 2;
+	partlist_set_pinned(l, true);
+	ck_assert_int_eq(partlist_add(l, &r), 0);
+	ck_assert_str_eq(partlist_path(partlist_at(l, 0), path), "2026/01/01/" UUID_A "~2.pcap.gz");
+	ck_assert_str_eq(
+	    partlist_path(partlist_at(l, 1), path), "pinned/2026/01/01/flows-4294967295.tar");
+	ck_assert_uint_eq(partlist_at(l, 1)->offset, 512);
+	ck_assert_uint_eq(partlist_at(l, 1)->policy.payload, PAYLOAD_ZERO);
+	ck_assert_uint_eq(partlist_at(l, 1)->exempt, 2);
+	partlist_free(l);
 }
 END_TEST
 
@@ -410,7 +566,8 @@ START_TEST(a_damaged_index_is_named_and_the_others_searched)
 	if (_i == 0)
 		builder_write(b, "2026/01/01/flows.sqlite", "this never was an index", 23);
 	else
-		builder_wipe(b, "2026/01/01/flows.sqlite", 4096, 4096);
+		builder_wipe(b, "2026/01/01/flows.sqlite", 4096,
+		    builder_size(b, "2026/01/01/flows.sqlite") - 4096);
 	(void)find_one(UUID_B, DAYINDEX_EXACT, &n);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_uint_eq(complaints.count, 1);
@@ -531,6 +688,12 @@ int main(void)
 	tcase_add_test(t, losses_and_flags_of_all_parts_and_sides_count);
 	tcase_add_test(t, other_ends_or_families_under_one_uuid_are_other_flows);
 	tcase_add_test(t, flows_sort_by_start_and_then_by_uuid);
+	tcase_add_loop_test(
+	    t, flows_sort_by_what_is_asked_and_equal_ones_by_start_then_uuid, 0, 10);
+	tcase_add_test(t, a_flow_is_open_while_more_of_it_is_staged_or_its_last_part_says_so);
+	tcase_add_loop_test(t, days_before_that_where_a_name_of_ours_begins_are_not_asked, 0, 2);
+	tcase_add_loop_test(t, a_part_that_was_moved_is_located_and_one_that_is_gone_is_not, 0, 2);
+	tcase_add_test(t, where_a_part_lies_is_told_by_its_path);
 	tcase_add_test(t, the_lower_bound_is_the_first_flow_that_is_not_before);
 	tcase_add_loop_test(t, a_part_in_a_dirty_day_is_found_before_it_is_indexed, 0, 2);
 	tcase_add_test(t, a_file_that_the_index_knows_is_not_read_again);

@@ -58,7 +58,8 @@ static void take_progress(const struct verify_totals *t, void *arg)
 
 static void verify(void)
 {
-	struct verify_hooks hooks = {take_damage, take_notice, take_progress, NULL};
+	const struct verify_hooks hooks = {
+	    .damage = take_damage, .notice = take_notice, .progress = take_progress};
 
 	memset(&damage, 0, sizeof(damage));
 	memset(&notices, 0, sizeof(notices));

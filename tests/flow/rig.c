@@ -73,6 +73,7 @@ static void start_demux(struct rig *r)
 	    .linger_ns = o->linger_ns,
 	    .max_duration_ns = o->max_duration_ns,
 	    .max_flow_bytes = o->max_flow_bytes,
+	    .max_part_bytes = o->max_part_bytes,
 	    .max_flows = o->max_flows,
 	    .snaplen = o->snaplen,
 	    .first_serial = archive_serial(r->archive),
@@ -111,7 +112,10 @@ struct rig *rig_new(const struct rig_config *config)
 	make_dir(r);
 	ck_assert_int_eq(archive_open(r->dir, ARCHIVE_WRITE, &r->archive), 0);
 	ck_assert_int_eq(slab_new(config->max_memory_bytes, &r->slab), 0);
-	ck_assert_int_eq(catalog_start(r->archive, SYNC_NONE, &r->catalog), 0);
+	ck_assert_int_eq(
+	    catalog_start(
+		&(struct catalog_config){.archive = r->archive, .sync = SYNC_NONE}, &r->catalog),
+	    0);
 	start_savers(r);
 	start_scrub(r);
 	start_demux(r);

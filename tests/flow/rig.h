@@ -27,6 +27,7 @@ struct rig_config {
 	int savers;
 	int64_t idle_ns, linger_ns, max_duration_ns;
 	uint64_t max_flow_bytes, max_memory_bytes;
+	uint64_t max_part_bytes; /* 0: no limit */
 	uint32_t max_flows, snaplen;
 	bool all_protocols; /* else TCP alone */
 	enum vlan_key vlan_key;

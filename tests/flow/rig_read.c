@@ -78,7 +78,7 @@ static void read_packets(struct rig *r, struct rig_file *f, int32_t index, int f
 	struct packet p;
 	int rv;
 
-	rig_must(capreader_open_fd(fd, &reader) == 0);
+	rig_must(capreader_open_extent(&(struct extent){fd, 0, EXTENT_REST}, &reader) == 0);
 	while ((rv = capreader_next(reader, &p)) == 1)
 		take_packet(r, f, index, &p);
 	rig_must(rv == 0);
@@ -300,7 +300,7 @@ static void progress(const struct verify_totals *so_far, void *arg)
 
 void rig_verify(const struct rig *r)
 {
-	const struct verify_hooks hooks = {found, found, progress, NULL};
+	const struct verify_hooks hooks = {.damage = found, .notice = found, .progress = progress};
 	struct verify_totals totals;
 	struct archive *a;
 

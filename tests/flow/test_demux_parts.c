@@ -205,6 +205,53 @@ START_TEST(the_end_of_the_input_ends_flows_as_far_as_they_went)
 }
 END_TEST
 
+/* ---- full parts ------------------------------------------------------------------------------ */
+
+/* Bytes of a file's packets, as the limit counts them. */
+static uint64_t part_bytes(const struct rig_file *f)
+{
+	return f->record.tally.captured_bytes + 16 * (uint64_t)f->count;
+}
+
+START_TEST(a_part_that_is_full_ends_and_the_flow_goes_on_in_the_next)
+{
+	struct rig_config config = rig_defaults;
+	struct conn c = nth(1);
+	uint64_t packets = 0;
+	uint32_t first, last;
+	struct rig *r;
+
+	config.max_part_bytes = (uint64_t[]){100, 1000, 1070, 70000, 300000}[_i];
+	r = rig_new(&config);
+	first = open_at(r, &c, 0);
+	for (int i = 0; i < 2000; i++)
+		last = data_at(r, &c, MS(i));
+	fins(r, &c);
+	last = rig_tcp(r, &c, A, ACK, 3);
+	rig_stop(r);
+	ck_assert_uint_eq(r->flow_count, 1);
+	ck_assert_uint_gt(r->file_count, 0);
+	for (uint32_t i = 0; i < r->file_count; i++) {
+		const struct rig_file *f = &r->files[i];
+		bool final = i + 1 == r->file_count;
+
+		packets += f->count;
+		ck_assert_int_eq(f->record.end_reason, final ? END_FIN : END_CONTINUED);
+		ck_assert_int_eq(f->record.client, r->files[0].record.client);
+		ck_assert_uint_ge(f->count, 1);
+		ck_assert(f->count == 1 || part_bytes(f) <= config.max_part_bytes);
+		if (!final) /* one packet more would have been too much */
+			ck_assert_uint_gt(part_bytes(f) + 54 + 10 + 16, config.max_part_bytes);
+	}
+	ck_assert_uint_eq(packets, r->sent_count);
+	ck_assert_int_eq(rig_file(r, first)->record.part, 0);
+	ck_assert_uint_eq(rig_file(r, last)->record.part, r->file_count - 1);
+	ck_assert_uint_eq(r->stats.end_reasons[END_FIN], 1);
+	ck_assert_uint_eq(r->stats.end_reasons[END_CONTINUED], 0);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- one flow's caps ------------------------------------------------------------------------- */
 
 START_TEST(packets_beyond_max_duration_are_counted_and_the_flow_goes_on)
@@ -327,6 +374,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, an_ended_flow_is_published_after_more_than_linger_of_silence, 0, 10);
 	tcase_add_test(t, every_straggler_makes_the_wait_longer);
+	tcase_add_loop_test(t, a_part_that_is_full_ends_and_the_flow_goes_on_in_the_next, 0, 5);
 	tcase_add_test(t, one_fin_does_not_end_a_flow);
 	tcase_add_test(t, a_flow_may_have_many_parts);
 	tcase_add_test(t, a_published_flow_is_forgotten_after_two_ticks);

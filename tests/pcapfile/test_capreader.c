@@ -338,7 +338,7 @@ START_TEST(an_open_descriptor_is_read_from_its_start_and_keeps_its_place)
 	fd = open(image_path(&f, f.length), O_RDONLY | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(lseek(fd, 100, SEEK_SET), 100);
-	ck_assert_int_eq(capreader_open_fd(fd, &r), 0);
+	ck_assert_int_eq(capreader_open_extent(&(struct extent){fd, 0, EXTENT_REST}, &r), 0);
 	while (capreader_next(r, &p) == 1)
 		n++;
 	ck_assert_uint_eq(n, PACKETS);

@@ -55,7 +55,7 @@ static void check_scan(struct memberscan *m, int fd, size_t whole, int end)
 	size_t at = 0;
 	int rv;
 
-	memberscan_begin(m, fd);
+	memberscan_begin(m, &(struct extent){fd, 0, EXTENT_REST});
 	for (size_t i = 0; i < whole; at += sizes[i++]) {
 		quick_assert(memberscan_next(m, &got, &fault) == 1);
 		quick_assert(got.offset == begins[i] && got.length == begins[i + 1] - begins[i]);
@@ -156,7 +156,7 @@ START_TEST(a_file_that_cannot_be_read_is_told)
 	struct memberscan *m;
 
 	ck_assert_int_eq(memberscan_new(MAX, &m), 0);
-	memberscan_begin(m, -1);
+	memberscan_begin(m, &(struct extent){-1, 0, EXTENT_REST});
 	ck_assert_int_eq(memberscan_next(m, &got, &fault), -EBADF);
 	ck_assert_uint_gt(strlen(fault.text), 0);
 	memberscan_free(m);

@@ -338,23 +338,44 @@ START_TEST(no_savers_are_stopped_without_harm)
 }
 END_TEST
 
-static Suite *saver_suite(void)
+static void into_files(void)
 {
-	Suite *s = suite_create("saver");
-	TCase *t = tcase_create("saver");
+	tempdir_setup();
+	saverig_store = STORE_FILES;
+}
+
+static void into_segments(void)
+{
+	tempdir_setup();
+	saverig_store = STORE_SEGMENTS;
+}
+
+/* What savers do is the same wherever the store puts it. */
+static TCase *saver_tests(const char *name, SFun setup)
+{
+	TCase *t = tcase_create(name);
 
 	tcase_set_timeout(t, 120);
-	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
+	tcase_add_unchecked_fixture(t, setup, tempdir_teardown);
 	tcase_add_loop_test(t, a_flow_closed_in_one_batch_is_a_file_of_three_members, 0, 12);
 	tcase_add_loop_test(t, each_flush_adds_a_member_and_the_close_adds_the_rest, 0, 2);
 	tcase_add_test(t, a_chain_of_many_chunks_is_one_member);
-	tcase_add_test(t, a_name_from_an_event_is_the_name_of_the_file);
-	tcase_add_test(t, the_largest_record_of_all_fits);
 	tcase_add_test(t, many_flows_keep_their_packets_in_order);
 	tcase_add_test(t, the_same_flows_again_are_duplicates_whatever_the_number_of_threads);
 	tcase_add_test(t, whoever_does_not_wait_is_refused_by_a_full_queue_and_keeps_the_chunks);
+	return t;
+}
+
+static Suite *saver_suite(void)
+{
+	Suite *s = suite_create("saver");
+	TCase *t = saver_tests("files", into_files);
+
+	tcase_add_test(t, a_name_from_an_event_is_the_name_of_the_file);
+	tcase_add_test(t, the_largest_record_of_all_fits);
 	tcase_add_test(t, no_savers_are_stopped_without_harm);
 	suite_add_tcase(s, t);
+	suite_add_tcase(s, saver_tests("segments", into_segments));
 	return s;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/mend.h"
 #include "archive/rescan.h"
 #include "fetch/verify.h"
 #include "packet/decode.h"
@@ -84,7 +85,8 @@ static void bad_file(int32_t day, const char *name, const char *error, void *arg
 
 void adoptrig_check_sound(struct adoptrig *f, uint64_t files)
 {
-	const struct verify_hooks hooks = {damage, notice, progress, NULL};
+	const struct verify_hooks hooks = {
+	    .damage = damage, .notice = notice, .progress = progress};
 	struct verify_totals totals;
 	struct archive *reader;
 	int32_t *days;
@@ -92,18 +94,20 @@ void adoptrig_check_sound(struct adoptrig *f, uint64_t files)
 
 	quick_assert(archive_dirty_days(f->archive, &days, &n) == 0);
 	for (size_t i = 0; i < n; i++) {
-		struct rescan_totals mended;
+		const struct mend_config c = {.how = MEND_QUICK, .bad = bad_file};
+		struct mend_totals mended;
 
-		quick_assert(rescan_reindex_day(f->archive, days[i], bad_file, NULL, &mended) == 0);
-		quick_assert(archive_strike_day(f->archive, days[i]) == 0);
+		quick_assert(archive_recover_day(f->archive, days[i]) == 0);
+		quick_assert(mend_day(f->archive, days[i], &c, &mended) == 0);
+		archive_unlock_day(f->archive, days[i], ARCHIVE_UNLOCK_CLEAN);
 	}
 	free(days);
 	quick_assert(archive_open(f->dir, ARCHIVE_READ, &reader) == 0);
 	quick_assert(verify_archive(reader, &hooks, &totals) == 0);
 	archive_close(reader);
-	if (totals.damage != 0 || totals.files != files || totals.rows != files)
-		ck_abort_msg("%u files, %u rows, not %u", (unsigned)totals.files,
-		    (unsigned)totals.rows, (unsigned)files);
+	if (totals.damage != 0 || totals.files + totals.members != files || totals.rows != files)
+		ck_abort_msg("%u files, %u members, %u rows, not %u", (unsigned)totals.files,
+		    (unsigned)totals.members, (unsigned)totals.rows, (unsigned)files);
 }
 
 void adoptrig_check_staged(struct adoptrig *f, const char *name, const void *bytes, size_t len)

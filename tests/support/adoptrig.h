@@ -46,7 +46,7 @@ int adoptrig_adopt(struct adoptrig *f);
 
 /*
  * adoptrig_check_sound - do the rest of a start: mend the dirty days. Then the archive must be
- * sound, and hold so many files.
+ * sound, and hold so many flow files, in segments or not.
  */
 void adoptrig_check_sound(struct adoptrig *f, uint64_t files);
 

@@ -59,6 +59,29 @@ struct archive *rows_archive(const char *name, char **ret_index)
 	return a;
 }
 
+void rows_place(uint64_t n, struct record *r)
+{
+	static const struct policy policies[] = {{0}, {.payload = PAYLOAD_BYTES},
+	    {.payload = PAYLOAD_BYTES, .payload_bytes = 128},
+	    {.payload = PAYLOAD_ZERO, .addresses = ADDRESSES_CRYPTOPAN, .macs = true},
+	    {.addresses = ADDRESSES_NETBLOCK, .v4_bits = 24, .v6_bits = 48}};
+
+	r->policy = policies[n % 5];
+	r->exempt = (uint8_t)(n % 5 > 2 ? n % 4 : 0);
+	r->segment = (uint32_t)(n % 3);
+	r->offset = r->segment != 0 ? 512 + n * 1024 : 0;
+}
+
+void rows_check_equal(const struct record *a, const struct record *b)
+{
+	char mine[RECORD_POLICY_SIZE], other[RECORD_POLICY_SIZE];
+
+	records_check_equal(a, b);
+	ck_assert_str_eq(record_policy_text(a, mine), record_policy_text(b, other));
+	ck_assert_uint_eq(a->segment, b->segment);
+	ck_assert_uint_eq(a->offset, b->offset);
+}
+
 void rows_insert(struct archive *a, const struct record *records, size_t count)
 {
 	struct dayindex *x;

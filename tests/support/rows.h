@@ -32,6 +32,13 @@ int rows_select(struct archive *a, int32_t day, const char *uuid, enum dayindex_
  * RECORDS_DAY touched. *ret_index is the path of the day's index, which the caller frees. */
 struct archive *rows_archive(const char *name, char **ret_index);
 
+/* rows_place - put a record into a segment of its own kind, and hide something in it: both made up
+ * from a number; of 0, neither. */
+void rows_place(uint64_t n, struct record *r);
+
+/* rows_check_equal - records_check_equal, and where it lies, and what is hidden in it. */
+void rows_check_equal(const struct record *a, const struct record *b);
+
 /* rows_insert - one transaction with these records. */
 void rows_insert(struct archive *a, const struct record *records, size_t count);
 

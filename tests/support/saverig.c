@@ -3,12 +3,14 @@
 #include "support/saverig.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "archive/rescan.h"
+#include "archive/segment.h"
 #include "base/clk.h"
 #include "packet/decode.h"
 #include "pcapfile/pcapfmt.h"
@@ -20,17 +22,24 @@
 #include "support/rows.h"
 #include "support/tempdir.h"
 
+enum store_kind saverig_store = STORE_FILES;
+
 void saverig_start(
     struct saverig *rig, const char *dir, int threads, const char *codec, enum sync_mode sync)
 {
-	struct savers_config config = {.threads = threads, .sync = sync};
+	struct savers_config config = {.threads = threads, .sync = sync, .store = saverig_store};
 
 	memset(rig, 0, sizeof(*rig));
 	rig->dir = dir != NULL ? dir : tempdir_new();
 	ck_assert_int_eq(archive_open(rig->dir, ARCHIVE_WRITE, &rig->archive), 0);
-	ck_assert_int_eq(catalog_start(rig->archive, sync, &rig->catalog), 0);
+	ck_assert_int_eq(
+	    catalog_start(
+		&(struct catalog_config){.archive = rig->archive, .sync = sync}, &rig->catalog),
+	    0);
 	ck_assert_int_eq(slab_new(8 * SLAB_MIN_BYTES, &rig->slab), 0);
 	ck_assert_int_eq(codec_parse(codec, &config.codec), 0);
+	ck_assert_int_eq(names_new(rig->archive, rig->catalog, &rig->names), 0);
+	config.names = rig->names;
 	config.archive = rig->archive;
 	config.catalog = rig->catalog;
 	config.slab = rig->slab;
@@ -41,6 +50,7 @@ void saverig_start(
 void saverig_stop(struct saverig *rig)
 {
 	savers_stop(rig->savers);
+	names_free(rig->names);
 	catalog_stop(rig->catalog, &rig->indexed);
 	if (slab_live_bytes(rig->slab) > 0)
 		slab_wait(rig->slab);
@@ -161,17 +171,16 @@ void saverig_flow_free(struct saverig_flow *flow)
 }
 
 /* What the file holds beside its packets: the header of flowkeep-archive(5), and the record. */
-static unsigned check_bytes(const struct saverig_flow *flow, const char *path, uint64_t length)
+static unsigned check_bytes(const struct saverig_flow *flow, const struct extent *e)
 {
 	uint8_t header[PCAPFMT_FILE_HEADER_BYTES], *bytes;
 	struct gzcheck *g = calloc(1, sizeof(*g));
 	unsigned members;
-	size_t len;
 
 	pcapfmt_file_header(FRAMES_LINKTYPE, header);
-	bytes = tempdir_read(path, &len);
-	ck_assert_uint_eq(len, length);
-	ck_assert_int_eq(gzcheck_inflate(bytes, len, g), 0);
+	bytes = malloc(e->length + 1);
+	ck_assert_int_eq(fileio_pread_extent(e, bytes, e->length + 1, 0), (ssize_t)e->length);
+	ck_assert_int_eq(gzcheck_inflate(bytes, e->length, g), 0);
 	ck_assert_uint_eq(g->len, sizeof(header) + flow->want_len);
 	ck_assert_mem_eq(g->bytes, header, sizeof(header));
 	ck_assert(memcmp(g->bytes + sizeof(header), flow->want, flow->want_len) == 0);
@@ -186,8 +195,8 @@ static unsigned check_bytes(const struct saverig_flow *flow, const char *path, u
 
 unsigned saverig_check(struct saverig *rig, const struct saverig_flow *flow, struct record *ret_row)
 {
-	char uuid[LAYOUT_UUID_SIZE], name[LAYOUT_NAME_SIZE], error[RESCAN_ERROR_SIZE] = "",
-							     path[4096];
+	char uuid[LAYOUT_UUID_SIZE], name[LAYOUT_NAME_SIZE], error[RESCAN_ERROR_SIZE] = "";
+	struct extent e;
 	struct record again;
 	struct rows rows;
 	unsigned members;
@@ -209,11 +218,19 @@ unsigned saverig_check(struct saverig *rig, const struct saverig_flow *flow, str
 	dirfd = archive_open_day(rig->archive, ret_row->day);
 	ck_assert_int_ge(dirfd, 0);
 	(void)layout_file_name(uuid, ret_row->part, name);
-	ck_assert_msg(
-	    rescan_file(dirfd, ret_row->day, name, &again, error) == 0, "%s: %s", name, error);
+	e = (struct extent){.offset = ret_row->offset, .length = ret_row->length};
+	e.fd = ret_row->segment != 0 ? segment_open(dirfd, ret_row->segment)
+				     : openat(dirfd, name, O_RDONLY);
+	ck_assert_int_ge(e.fd, 0);
+	ck_assert_msg(rescan_extent(&e, &again, error) == 0, "%s: %s", name, error);
+	ck_assert((ret_row->segment != 0) == (saverig_store == STORE_SEGMENTS));
+	again.part = ret_row->part;
+	again.day = ret_row->day;
+	again.segment = ret_row->segment;
+	again.offset = ret_row->offset;
 	records_check_equal(&again, ret_row);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", dirfd, name);
-	members = check_bytes(flow, path, ret_row->length);
+	members = check_bytes(flow, &e);
+	(void)close(e.fd);
 	(void)close(dirfd); /* only a directory */
 	return members;
 }

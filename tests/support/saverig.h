@@ -8,10 +8,14 @@
 #include "save/saver.h"
 #include "support/frames.h"
 
+/* Where saverig_start has parts go; STORE_FILES unless a test says otherwise. */
+extern enum store_kind saverig_store;
+
 struct saverig {
 	const char *dir;
 	struct archive *archive;
 	struct catalog *catalog;
+	struct names *names;
 	struct slab *slab;
 	struct ledger ledger;
 	struct savers *savers;

@@ -32,3 +32,24 @@ const char *sqlcheck_text(const char *path, const char *sql)
 	(void)sqlite3_close(db);    /* nothing is left prepared */
 	return text;
 }
+
+const char *sqlcheck_plan(const char *path, const char *sql)
+{
+	static char text[2048];
+	char *explain = sqlite3_mprintf("EXPLAIN QUERY PLAN %s", sql);
+	size_t n = 0;
+	sqlite3_stmt *st;
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	if (sqlite3_prepare_v2(db, explain, -1, &st, NULL) != SQLITE_OK)
+		ck_abort_msg("%s: %s", sql, sqlite3_errmsg(db));
+	text[0] = '\0';
+	while (sqlite3_step(st) == SQLITE_ROW && n < sizeof(text)) /* sqlite.org/eqp.html: detail */
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? "; " : "",
+		    (const char *)sqlite3_column_text(st, 3));
+	(void)sqlite3_finalize(st); /* repeats the error of step */
+	(void)sqlite3_close(db);    /* nothing is left prepared */
+	sqlite3_free(explain);
+	return text;
+}

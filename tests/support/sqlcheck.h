@@ -12,4 +12,7 @@ void sqlcheck_exec(const char *path, const char *sql);
 /* sqlcheck_text - the first column of the first row as text, which lives until the next call. */
 const char *sqlcheck_text(const char *path, const char *sql);
 
+/* sqlcheck_plan - how SQLite would go about a query: its steps, joined by "; "; lives as above. */
+const char *sqlcheck_plan(const char *path, const char *sql);
+
 #endif
