@@ -386,7 +386,7 @@ static void word_term(char *text)
 
 static void make_expression(unsigned depth, char *text, size_t size)
 {
-	char left[TEXT_SIZE / 2], right[TEXT_SIZE / 2], term[TERM_SIZE];
+	char left[TEXT_SIZE / 8], right[TEXT_SIZE / 8], term[TERM_SIZE];
 
 	if (depth == 0 || one_in(3)) {
 		void (*const terms[])(char *) = {address_term, time_term, number_term, word_term};
@@ -395,8 +395,8 @@ static void make_expression(unsigned depth, char *text, size_t size)
 		(void)snprintf(text, size, "%s", term);
 		return;
 	}
-	make_expression(depth - 1, left, sizeof(left) / 4);
-	make_expression(depth - 1, right, sizeof(right) / 4);
+	make_expression(depth - 1, left, sizeof(left));
+	make_expression(depth - 1, right, sizeof(right));
 	switch (below(5)) {
 	case 0:
 		(void)snprintf(text, size, "not (%s)", left);
