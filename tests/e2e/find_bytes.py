@@ -17,11 +17,15 @@ A secret is looked for in every form that it could take:
     mac     6 bytes, as the EUI-64 in an IPv6 address; with colons, hyphens, none
 
 Forms of 4 bytes are not looked for in compressed streams, where they would occur by chance, but in
-what those inflate to.
+what those inflate to; nor in the pages of an index (its lists of where cells begin look like 10.153.10.131),
+but in the values that it holds.
 """
 import ipaddress
 import os
+import shutil
+import sqlite3
 import sys
+import tempfile
 import zlib
 
 WINDOW = 6
@@ -75,24 +79,20 @@ def members(data):
     return b"".join(inflated), b"\n".join(extras)
 
 
-def without_pointers(data):
-    """Pages of SQLite list where their cells begin, two bytes each: 0a99 0a83 is no 10.153.10.131. These
-    lists are blanked, in an index and in its log (https://www.sqlite.org/fileformat2.html)."""
-    if data[:16] == b"SQLite format 3\0":
-        size, at, step = int.from_bytes(data[16:18], "big"), 0, 0
-    elif data[:4] in (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83"):
-        size, at, step = int.from_bytes(data[8:12], "big"), 32, 24
-    else:
-        return data
-    data = bytearray(data)
-    for page in range(at + step, len(data), (65536 if size == 1 else size) + step):
-        head = page + (100 if data[page : page + 15] == b"SQLite format 3" else 0)
-        if data[head : head + 1] not in (b"\2", b"\5", b"\x0a", b"\x0d"):
-            continue
-        cells = int.from_bytes(data[head + 3 : head + 5], "big")
-        first = head + (12 if data[head] < 10 else 8)
-        data[first : first + 2 * cells] = bytes(len(data[first : first + 2 * cells]))
-    return bytes(data)
+def values(path):
+    """All that the tables of an index hold, its log included, one value after another."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (path, path + "-wal"):
+            if os.path.exists(name):
+                shutil.copy(name, folder)
+        db = sqlite3.connect(os.path.join(folder, os.path.basename(path)))
+        db.text_factory = bytes
+        found = []
+        for (table,) in db.execute("select name from sqlite_master where type = 'table'").fetchall():
+            for row in db.execute(f'select * from "{table.decode()}"'):
+                found += [v if isinstance(v, bytes) else str(v).encode() for v in row]
+        db.close()
+    return b"\n\0\n".join(found)
 
 
 class Haystack:
@@ -183,8 +183,12 @@ def gather(paths):
             readable.add(f"{path}, inflated", inflated)
             readable.add(f"{path}, headers of members", extras)
             compressed.add(path, data)
+        elif os.path.basename(path).startswith("flows.sqlite"):
+            compressed.add(path, data)
+            if path.endswith(".sqlite"):
+                readable.add(f"{path}, values", values(path))
         else:
-            readable.add(path, without_pointers(data))
+            readable.add(path, data)
     readable.close()
     compressed.close()
     return readable, compressed, count
