@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +64,8 @@ struct catalog {
 	struct catalog_config config;
 	struct queue *queue;
 	pthread_t thread;
+
+	_Atomic uint64_t indexed_bytes; /* written by the catalog thread, read by any */
 
 	/* owned by the catalog thread until it is joined */
 	struct open_day days[DAYS_OPEN];
@@ -190,6 +193,16 @@ static int insert_group(struct catalog *c)
 	return rv;
 }
 
+static void count_indexed(struct catalog *c)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < c->group_count; i++)
+		if (c->group[i].segment == 0)
+			bytes += (c->group[i].length + 4095) & ~UINT64_C(4095);
+	atomic_fetch_add_explicit(&c->indexed_bytes, bytes, memory_order_relaxed);
+}
+
 static void commit_group(struct catalog *c)
 {
 	int rv = 0;
@@ -206,6 +219,7 @@ static void commit_group(struct catalog *c)
 		return;
 	}
 	c->failing = false;
+	count_indexed(c);
 	c->group_count = 0;
 	c->group_deadline_ns = -1;
 }
@@ -555,6 +569,11 @@ int catalog_each_name(struct catalog *c, int32_t day, dayindex_fn *fn, void *arg
 int catalog_change(struct catalog *c, int32_t day, catalog_change_fn *fn, void *arg)
 {
 	return ask(c, &(struct request){.fn = fn, .arg = arg, .day = day, .writes = true});
+}
+
+uint64_t catalog_indexed_bytes(const struct catalog *c)
+{
+	return c != NULL ? atomic_load_explicit(&c->indexed_bytes, memory_order_relaxed) : 0;
 }
 
 void catalog_stop(struct catalog *c, struct catalog_result *ret_result)

@@ -60,6 +60,10 @@ typedef int catalog_change_fn(struct dayindex *x, void *arg);
 
 int catalog_change(struct catalog *c, int32_t day, catalog_change_fn *fn, void *arg);
 
+/* catalog_indexed_bytes - of flow files, each rounded up to 4,096, whose rows it has committed.
+ * Threads: any; takes NULL. */
+uint64_t catalog_indexed_bytes(const struct catalog *c);
+
 /*
  * catalog_stop - commit what is left, strike the days whose index is complete, end the thread.
  *

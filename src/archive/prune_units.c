@@ -447,6 +447,13 @@ static int prune_batch(struct day_work *w, struct batch *b)
 	return b->to_ns < INT64_MAX || prune_private_asks(&need);
 }
 
+static int commit_rows(struct dayindex *x, void *arg)
+{
+	(void)x;
+	(void)arg;
+	return 0;
+}
+
 int prune_private_units(
     struct prune *p, const struct usage_day *d, enum prune_hold hold, struct prune_gone *gone)
 {
@@ -457,9 +464,11 @@ int prune_private_units(
 	w.fd = archive_open_day(p->config->archive, d->day);
 	if (w.fd < 0)
 		return w.fd;
-	do
-		rv = prune_batch(&w, &b);
-	while (rv == 1);
+	/* What was published just now may be all there is: it has rows when this returns. */
+	rv = hold == PRUNE_WRITER ? catalog_change(p->config->catalog, d->day, commit_rows, NULL)
+				  : 1;
+	while (rv >= 0 && (rv = prune_batch(&w, &b)) == 1)
+		;
 	dayindex_close(w.index);
 	fileio_close(w.fd);
 	free(b.units);

@@ -26,13 +26,16 @@
 #define LOOK_NS CLK_SECOND_NS
 #define FULL_NS (60 * CLK_SECOND_NS)
 
-/* Where a look could not make the archive fit, the next one that tries is so much later. */
-#define HOPELESS_NS (10 * CLK_SECOND_NS)
+/* Where a look found nothing to remove, the next one that tries is so much later. */
+#define HOPELESS_NS (2 * CLK_SECOND_NS)
 
 /* Head room: seconds of growth, and its bounds as parts of the limit. */
 #define ROOM_SECONDS 4
 #define ROOM_LEAST   100
-#define ROOM_MOST    10
+#define ROOM_MOST    5
+
+/* No look for less than this. */
+#define STEP_LEAST (UINT64_C(256) << 10)
 
 /* An archive needs so much for its indexes and what is being written. */
 #define MAX_DISK_LEAST (UINT64_C(16) << 20)
@@ -46,6 +49,9 @@ struct retain {
 
 	struct retain_stats stats;
 	_Atomic bool stopping;
+	_Atomic uint64_t published; /* bytes of files, each rounded up to 4,096 */
+	_Atomic uint64_t written;   /* bytes since the last look */
+	uint64_t step;              /* how many of them make another look due */
 
 	/* owned by the thread */
 	struct usage *usage;
@@ -56,6 +62,7 @@ struct retain {
 	pthread_mutex_t lock;
 	pthread_cond_t wake; /* by CLOCK_MONOTONIC */
 	bool woken;
+	bool due; /* without haste: much was written */
 };
 
 /* ---- can it be done? --------------------------------------------------------------------------
@@ -169,16 +176,18 @@ static void tighten(
 		    ROOM_MOST / part;
 }
 
-static void measure_growth(struct retain *r, uint64_t disk_bytes, int64_t now_ns)
+static void measure_growth(struct retain *r, uint64_t bytes, int64_t now_ns)
 {
 	double s = (double)(now_ns - r->before_ns) / (double)CLK_SECOND_NS;
 	uint64_t growth = 0;
 
-	if (r->before_ns > 0 && s > 0.1 && disk_bytes > r->before_bytes)
-		growth = (uint64_t)((double)(disk_bytes - r->before_bytes) / s);
+	if (r->before_ns > 0 && s <= 0.1) /* too soon to tell */
+		return;
+	if (r->before_ns > 0 && bytes > r->before_bytes)
+		growth = (uint64_t)((double)(bytes - r->before_bytes) / s);
 	/* What comes in bursts is not forgotten at once. */
 	r->growth = growth > r->growth - r->growth / 8 ? growth : r->growth - r->growth / 8;
-	r->before_bytes = disk_bytes;
+	r->before_bytes = bytes;
 	r->before_ns = now_ns;
 }
 
@@ -195,6 +204,15 @@ static void add(_Atomic uint64_t *v, uint64_t more)
 	atomic_fetch_add_explicit(v, more, memory_order_relaxed);
 }
 
+/* Files that lie there before the index of their day tells of them. */
+static uint64_t unindexed(const struct retain *r)
+{
+	uint64_t indexed = catalog_indexed_bytes(r->catalog);
+	uint64_t published = atomic_load_explicit(&r->published, memory_order_relaxed);
+
+	return published > indexed ? published - indexed : 0;
+}
+
 static int measure(struct retain *r, int64_t now_ns, struct prune_usage *u)
 {
 	enum usage_how how = now_ns >= r->full_ns ? USAGE_ALL : USAGE_WRITTEN;
@@ -208,28 +226,40 @@ static int measure(struct retain *r, int64_t now_ns, struct prune_usage *u)
 		return -errno;
 	if (how == USAGE_ALL) /* at most a twentieth of the time */
 		r->full_ns = now_ns + FULL_NS + 20 * (clk_mono().ns - now_ns);
-	*u = (struct prune_usage){.disk_bytes = sums.disk_bytes,
+	*u = (struct prune_usage){.disk_bytes = sums.disk_bytes + unindexed(r),
 	    .free_bytes = (uint64_t)v.f_bavail * v.f_frsize,
 	    .total_bytes = (uint64_t)v.f_blocks * v.f_frsize,
 	    .free_inodes = v.f_favail,
 	    .total_inodes = v.f_files,
 	    .days = sums.days};
-	measure_growth(r, sums.disk_bytes, now_ns);
+	/* What went is no growth that is missing. */
+	measure_growth(r,
+	    u->disk_bytes + atomic_load_explicit(&r->stats.removed_bytes, memory_order_relaxed),
+	    now_ns);
 	return 0;
 }
 
 static int prune(struct retain *r, const struct prune_limits *limits, struct prune_usage *u)
 {
-	const struct prune_config config = {.archive = r->archive,
+	struct prune_config config = {.archive = r->archive,
 	    .catalog = r->catalog,
 	    .usage = r->usage,
 	    .limits = *limits,
 	    .now_ns = clk_wall().ns,
 	    .stop = &r->stopping};
 	struct prune_totals totals = {0};
-	int rv = prune_run(&config, &totals);
+	uint64_t hidden = unindexed(r);
+	int rv;
 
-	if (rv != 0 || !totals.enough)
+	/* What no index tells of counts, too. */
+	if (config.limits.max_disk_bytes > 0)
+		config.limits.max_disk_bytes = config.limits.max_disk_bytes > hidden
+						   ? config.limits.max_disk_bytes - hidden
+						   : 1;
+	rv = prune_run(&config, &totals);
+
+	/* Where something went, more may: what is written meanwhile is not hopeless. */
+	if (rv != 0 || (!totals.enough && totals.parts == 0 && totals.days == 0))
 		r->try_ns = clk_mono().ns + HOPELESS_NS;
 	add(&r->stats.removed_parts, totals.parts);
 	add(&r->stats.removed_bytes, totals.bytes);
@@ -237,7 +267,7 @@ static int prune(struct retain *r, const struct prune_limits *limits, struct pru
 	if (totals.usage.total_bytes == 0) /* it came to nothing */
 		return rv;
 	*u = totals.usage;
-	r->before_bytes = u->disk_bytes; /* what went is no growth that is missing */
+	u->disk_bytes += unindexed(r);
 	return rv;
 }
 
@@ -251,6 +281,18 @@ static bool age_is_due(struct retain *r, int64_t now_ns)
 	return true;
 }
 
+/* A part of the head room may be written before the next look. */
+static uint64_t step_of(const struct prune_limits *l, const struct prune_usage *u)
+{
+	uint64_t room = u->total_bytes;
+
+	if (l->min_free_bytes > 0 && l->min_free_bytes < u->total_bytes)
+		room = bounded(l->min_free_bytes, 0, u->total_bytes - l->min_free_bytes);
+	if (l->max_disk_bytes > 0 && l->max_disk_bytes < room)
+		room = l->max_disk_bytes;
+	return bounded(room / ROOM_MOST / 8, STEP_LEAST, UINT64_MAX);
+}
+
 static int look(struct retain *r, bool urgent)
 {
 	struct prune_limits trigger, target;
@@ -261,6 +303,9 @@ static int look(struct retain *r, bool urgent)
 
 	if (rv != 0)
 		return rv;
+	(void)pthread_mutex_lock(&r->lock);
+	r->step = step_of(&r->limits, &u);
+	(void)pthread_mutex_unlock(&r->lock);
 	tighten(r, &u, 2, &trigger);
 	tighten(r, &u, 1, &target);
 	due = age_is_due(r, now_ns);
@@ -290,10 +335,11 @@ static bool wait_for_next(struct retain *r)
 	until.tv_sec = ns / CLK_SECOND_NS;
 	until.tv_nsec = (long)(ns % CLK_SECOND_NS);
 	(void)pthread_mutex_lock(&r->lock);
-	while (!r->woken && rv == 0 && !atomic_load_explicit(&r->stopping, memory_order_relaxed))
+	while (!r->woken && !r->due && rv == 0 &&
+	       !atomic_load_explicit(&r->stopping, memory_order_relaxed))
 		rv = pthread_cond_timedwait(&r->wake, &r->lock, &until);
 	woken = r->woken;
-	r->woken = false;
+	r->woken = r->due = false;
 	(void)pthread_mutex_unlock(&r->lock);
 	return woken;
 }
@@ -313,6 +359,30 @@ static void *retain_thread(void *arg)
 		urgent = wait_for_next(r);
 	}
 	return NULL;
+}
+
+void retain_wrote(struct retain *r, uint64_t length)
+{
+	if (r != NULL)
+		add(&r->published, (length + 4095) & ~UINT64_C(4095));
+}
+
+void retain_wake_after(struct retain *r, uint64_t bytes)
+{
+	uint64_t written;
+
+	if (r == NULL)
+		return;
+	written = atomic_fetch_add_explicit(&r->written, bytes, memory_order_relaxed) + bytes;
+	if (written < STEP_LEAST)
+		return;
+	(void)pthread_mutex_lock(&r->lock);
+	if (written >= r->step) {
+		atomic_store_explicit(&r->written, 0, memory_order_relaxed);
+		r->due = true;
+		(void)pthread_cond_signal(&r->wake);
+	}
+	(void)pthread_mutex_unlock(&r->lock);
 }
 
 static int init_wake(struct retain *r)

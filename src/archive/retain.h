@@ -41,6 +41,15 @@ int retain_start(struct archive *a, struct catalog *c, const struct prune_limits
 /* retain_wake - the disk is full: look now. Threads: any. Takes NULL. */
 void retain_wake(struct retain *r);
 
+/*
+ * retain_wrote - a part was published as a file of so many bytes: no index tells of it yet.
+ * retain_wake_after - so many bytes were written: when enough have come together, it looks again.
+ *
+ * Threads:  any. Both take NULL.
+ */
+void retain_wrote(struct retain *r, uint64_t length);
+void retain_wake_after(struct retain *r, uint64_t bytes);
+
 /* retain_stats - Threads: any, until retain_stop. */
 const struct retain_stats *retain_stats(const struct retain *r);
 

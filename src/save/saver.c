@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "archive/rescan.h"
 #include "archive/retain.h"
@@ -44,7 +45,8 @@ struct saver {
 	uint8_t *out; /* what goes to the file */
 	size_t out_len;
 	struct losses *losses;
-	bool suspended; /* the last write failed */
+	bool suspended; /* the last write failed, or there is hardly any room since */
+	bool no_room;   /* and that was for want of room */
 	/* records of what the store has gathered, in its order */
 	struct record gathered[STORE_GATHER_PARTS];
 	unsigned gathered_count;
@@ -52,6 +54,10 @@ struct saver {
 	int64_t tick_ns;     /* when the store's clock is due */
 	struct batch taken[TAKE];
 };
+
+/* A full disk is full until there is so much room again. */
+#define ROOM_BYTES  (UINT64_C(1) << 20)
+#define ROOM_INODES 64
 
 /* How often the store looks for segments and days that have been quiet. */
 #define TICK_NS (5 * CLK_SECOND_NS)
@@ -154,17 +160,32 @@ static void note_write(struct saver *s, mono_t start, int rv)
 		    &s->stats->last_write_ns, clk_wall().ns, memory_order_relaxed);
 }
 
+/*
+ * On a disk that is nearly full a small write may succeed and the next one fail: it can be written
+ * again when there is room for some. Other faults are over with the first write that succeeds.
+ */
+static bool has_room(const struct saver *s)
+{
+	struct statvfs v;
+
+	if (!s->no_room || fstatvfs(archive_root(s->config->archive), &v) != 0)
+		return true;
+	return (uint64_t)v.f_bavail * v.f_frsize >= ROOM_BYTES &&
+	       (v.f_files == 0 || v.f_favail >= ROOM_INODES);
+}
+
 /* One message when the archive cannot be written, one when it can again: not one per flow. */
 static void note_disk(struct saver *s, int rv)
 {
-	if (rv != 0 && !s->suspended)
+	if (rv == 0 && s->suspended && !has_room(s))
+		return;
+	s->no_room = rv == -ENOSPC || rv == -EDQUOT;
+	if (rv != 0 && !s->suspended && atomic_fetch_add(&s->stats->suspended, 1) == 0)
 		log_error("store",
 		    "cannot write to the archive: '%s': %s; packets are lost and counted",
 		    archive_path(s->config->archive), strerror(-rv));
-	if (rv == 0 && s->suspended)
+	if (rv == 0 && s->suspended && atomic_fetch_sub(&s->stats->suspended, 1) == 1)
 		log_warning("store", "the archive can be written again");
-	if (s->suspended != (rv != 0))
-		atomic_fetch_add(&s->stats->suspended, rv != 0 ? 1 : -1);
 	s->suspended = rv != 0;
 	if (rv == -ENOSPC || rv == -EDQUOT)
 		retain_wake(s->config->retain);
@@ -235,6 +256,7 @@ static void flush(struct saver *s, struct batch *b)
 	if (begin)
 		put_file_header(s, b->record.key.linktype);
 	put_packets(s, b);
+	retain_wake_after(s->config->retain, s->out_len);
 	start = clk_mono();
 	rv = store_stage(
 	    s->store, &part, begin ? STORE_STAGE_CREATE : STORE_STAGE_APPEND, s->out, s->out_len);
@@ -265,6 +287,8 @@ static void account(
 		ledger_add(&l->bytes_archived, r->tally.captured_bytes);
 		ledger_add(&l->bytes_written, r->length);
 		ledger_add(&l->files, 1);
+		if (r->segment == 0)
+			retain_wrote(s->config->retain, r->length);
 	}
 }
 
@@ -284,6 +308,7 @@ static void flush_store(struct saver *s)
 	start = clk_mono();
 	rv = store_flush(s->store);
 	note_write(s, start, rv);
+	retain_wake_after(s->config->retain, STORE_GATHER_BYTES);
 	note_disk(s, rv);
 	for (unsigned i = 0; i < s->gathered_count; i++) {
 		const struct record *r = &s->gathered[i];
