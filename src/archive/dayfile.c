@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -119,11 +120,21 @@ static int prepare_files(const struct place *p)
 	return rv;
 }
 
+/* SQLite's own count of its memory is of no use to us, and costs a sixth of opening an index. */
+static void configure(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* fails where SQLite is in use already */
+}
+
 int dayfile_open(struct archive *a, int32_t day, enum dayindex_mode mode, sqlite3 **ret_db)
 {
 	const struct place p = {a, day, mode};
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	sqlite3 *db = NULL;
-	int rv = prepare_files(&p);
+	int rv;
+
+	(void)pthread_once(&once, configure);
+	rv = prepare_files(&p);
 
 	if (rv == 0)
 		rv = mode == DAYINDEX_WRITE ? open_writer(&p, &db) : open_reader(&p, &db);

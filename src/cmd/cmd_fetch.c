@@ -157,6 +157,19 @@ static enum fetch_as form_of(const struct options *o)
 	return o->fetch_format == FETCH_PCAPNG ? FETCH_AS_PCAPNG : FETCH_AS_PCAP;
 }
 
+/* What was pruned meanwhile is no damage: it is not there any more. */
+static void bad_part(const char *path, const char *reason, void *arg)
+{
+	struct fetching *x = arg;
+
+	if (strstr(reason, PARTFILE_REMOVED) == NULL) {
+		reading_bad(path, reason, &x->faults);
+		return;
+	}
+	x->incomplete = true;
+	log_error("fetch", "not found: '%s': %s", path, reason);
+}
+
 static int write_parts(struct fetching *x, struct fetch_totals *totals)
 {
 	const struct options *o = x->options;
@@ -166,8 +179,8 @@ static int write_parts(struct fetching *x, struct fetch_totals *totals)
 	    .count = x->part_count,
 	    .flows = x->flow_count,
 	    .as = form_of(o),
-	    .bad = reading_bad,
-	    .bad_arg = &x->faults};
+	    .bad = bad_part,
+	    .bad_arg = x};
 	/* what is copied raw is gzip'd as it is */
 	int rv =
 	    outfile_new(o->write_path, o->gzip && !o->raw ? OUTFILE_GZIP : OUTFILE_PLAIN, &job.out);

@@ -100,7 +100,7 @@ static int locate(const struct partfile_places *w, const struct part *p, struct 
 static int complain(struct fault *fault, int rv, bool gone)
 {
 	if (rv == -ENOENT)
-		return fault_set(fault, rv, "%s", gone ? "removed since it was found" : "missing");
+		return fault_set(fault, rv, "%s", gone ? PARTFILE_REMOVED : "missing");
 	return fault_set(fault, rv, "%s", rv == -EBADMSG ? "not a regular file" : strerror(-rv));
 }
 

@@ -16,6 +16,9 @@
 #include "fetch/partlist.h"
 #include "pcapfile/fault.h"
 
+/* What is said of a part that was pruned after it had been found; other words may stand before. */
+#define PARTFILE_REMOVED "removed since it was found"
+
 /*
  * Looks up where a part lies now.
  *

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A capture on a small disk. Without limits the disk runs full: it says so once, counts what does not
 # fit, and goes on by itself when there is room. With limits room is made before that: no packet is
-# lost, the limits are kept at every moment, and it is the oldest that goes. Limits that cannot be
+# lost, the limits are kept but for a moment, and it is the oldest that goes. Limits that cannot be
 # met are refused at start. In both stores.
 . "$(dirname "$0")/lib.sh"
 . "$here/netlib.sh"
@@ -201,10 +201,10 @@ for name in "${names[@]}"; do
 	same "$name: lines that tell of a full disk" '' "$(grep 'cannot' err)"
 	case $name in
 	# What is written while room is being made comes on top: an eighth, on a machine that is busy.
-	disk.*) check "$name: at most 32 MiB are taken, at any time: $most" test "$most" -le $((36 << 20)) ;;
-	free.files) check "$name: at least 16 MiB are free, at any time: $least" test "$least" -ge $((14 << 20)) ;;
-	free.segments) check "$name: a third is free, at any time: $least" test "$least" -ge $(((48 << 20) * 29 / 100)) ;;
-	inodes.*) check "$name: at least 3000 inodes are free, at any time: $least_inodes" test "$least_inodes" -ge 2600 ;;
+	disk.*) check "$name: at most 32 MiB are taken, and an eighth in a moment: $most" test "$most" -le $((36 << 20)) ;;
+	free.files) check "$name: at least 16 MiB are free, less an eighth in a moment: $least" test "$least" -ge $((14 << 20)) ;;
+	free.segments) check "$name: a third is free, less an eighth in a moment: $least" test "$least" -ge $(((48 << 20) * 29 / 100)) ;;
+	inodes.*) check "$name: at least 3000 inodes are free, less an eighth in a moment: $least_inodes" test "$least_inodes" -ge 2600 ;;
 	esac
 	verify_clean "$name/a"
 	"$FLOWKEEP" find -d "$name/a" --format uuid 'before 2026-02-01T00:00:00Z' >old
