@@ -442,7 +442,7 @@ static void tell_retention(struct capture *c)
 	uint64_t failed;
 	int error;
 
-	if (c->pipeline.retain == NULL || c->stops > 0) /* when it stops, nobody may look */
+	if (c->stops > 0 || c->pipeline.retain == NULL) /* when it stops, nobody may look */
 		return;
 	r = retain_stats(c->pipeline.retain);
 	failed = ledger_get(&r->failed);
