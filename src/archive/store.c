@@ -183,6 +183,23 @@ int store_same_bytes(
 	return 1;
 }
 
+int store_write_source(struct store *s, int fd, const struct store_source *src)
+{
+	ssize_t n;
+
+	for (uint64_t at = 0; at < src->head.length; at += (uint64_t)n) {
+		int rv;
+
+		n = fileio_pread_extent(&src->head, s->compare[0], COMPARE_BYTES, at);
+		if (n <= 0)
+			return n < 0 ? (int)n : -EIO; /* it is shorter than it was */
+		rv = fileio_write(fd, s->compare[0], (size_t)n);
+		if (rv != 0)
+			return rv;
+	}
+	return fileio_write(fd, src->tail, src->tail_len);
+}
+
 /* ---- the staging area ---- */
 
 static const char *staged_name(const struct store_part *p, char *buf)

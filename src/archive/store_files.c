@@ -13,8 +13,6 @@
 #include "archive/store_private.h"
 #include "base/clk.h"
 
-#define COPY_BYTES 65536u
-
 /* What is to be published: an open unnamed file, or a staged name; and what it holds. */
 struct candidate {
 	int fd;             /* -1 where only the name counts */
@@ -104,24 +102,6 @@ static int link_free_name(
 	return rv != 0 ? rv : -EMLINK;
 }
 
-/* Copies what lies in a file, and appends what lies in memory. */
-static int write_source(struct store *s, int fd, const struct store_source *src)
-{
-	ssize_t n;
-
-	for (uint64_t at = 0; at < src->head.length; at += (uint64_t)n) {
-		int rv;
-
-		n = fileio_pread_extent(&src->head, s->compare[0], COPY_BYTES, at);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO; /* it is shorter than it was */
-		rv = fileio_write(fd, s->compare[0], (size_t)n);
-		if (rv != 0)
-			return rv;
-	}
-	return fileio_write(fd, src->tail, src->tail_len);
-}
-
 /* The way for file systems without O_TMPFILE: stage, then rename. */
 static int publish_named(struct store *s, struct store_part *p, const struct store_source *src,
     enum store_result *ret_result)
@@ -137,7 +117,7 @@ static int publish_named(struct store *s, struct store_part *p, const struct sto
 	    ARCHIVE_FILE_MODE);
 	if (fd < 0)
 		return -errno;
-	rv = write_source(s, fd, src);
+	rv = store_write_source(s, fd, src);
 	if (rv == 0)
 		rv = store_sync(s, fd);
 	fileio_close(fd);
@@ -166,7 +146,7 @@ int store_files_publish(struct store *s, struct store_part *part, const struct s
 	}
 	if (s->no_tmpfile)
 		return publish_named(s, part, src, ret_result);
-	rv = write_source(s, c.fd, src);
+	rv = store_write_source(s, c.fd, src);
 	if (rv == 0)
 		rv = store_sync(s, c.fd);
 	if (rv == 0)

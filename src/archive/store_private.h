@@ -67,6 +67,9 @@ int store_day(struct store *s, int32_t day, struct store_day **ret_day);
 int store_same_bytes(
     struct store *s, const struct extent *published, const struct store_source *src);
 
+/* store_write_source - write the bytes of a source to an open file. Returns: 0; -errno. */
+int store_write_source(struct store *s, int fd, const struct store_source *src);
+
 /* store_sync - Returns: 0, also where files need not be on disk yet; -errno of fdatasync(2). */
 int store_sync(const struct store *s, int fd);
 

@@ -19,8 +19,6 @@
 /* Staged parts from here on become segments of their own; copying smaller ones costs less. */
 #define OWN_SEGMENT_BYTES (UINT64_C(1) << 20)
 
-#define COPY_BYTES 65536u
-
 /* ---- the segment of a day ---- */
 
 void store_segments_close(struct store *s, struct store_day *d)
@@ -202,24 +200,6 @@ unsigned store_gathered(const struct store *s)
 	return s->gather_parts;
 }
 
-/* Copies the head of a source behind the member's header. */
-static int copy_head(struct store *s, int fd, const struct store_source *src)
-{
-	ssize_t n;
-
-	for (uint64_t at = 0; at < src->head.length; at += (uint64_t)n) {
-		int rv;
-
-		n = fileio_pread_extent(&src->head, s->compare[0], COPY_BYTES, at);
-		if (n <= 0)
-			return n < 0 ? (int)n : -EIO; /* it is shorter than it was */
-		rv = fileio_write(fd, s->compare[0], (size_t)n);
-		if (rv != 0)
-			return rv;
-	}
-	return 0;
-}
-
 /* Writes a member that is too large to be gathered. */
 static int write_member(
     struct store *s, struct store_day *d, struct store_part *part, const struct store_source *src)
@@ -234,9 +214,7 @@ static int write_member(
 	part->offset = d->segment_size + n;
 	part->length = size;
 	if (rv == 0)
-		rv = copy_head(s, d->segment_fd, src);
-	if (rv == 0 && src->tail_len > 0)
-		rv = fileio_write(d->segment_fd, src->tail, src->tail_len);
+		rv = store_write_source(s, d->segment_fd, src);
 	if (rv == 0)
 		rv = fileio_write(d->segment_fd, zeros, tarfmt_padding(size));
 	return settle(s, d, n + size + tarfmt_padding(size), rv);
