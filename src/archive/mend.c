@@ -27,8 +27,6 @@
 /* Rows that are removed at a time: they cannot go while the others are being read. */
 #define GONE_ROWS 4096
 
-#define COMPARE_BYTES 16384u
-
 /* ---- what is shared with mend_segment.c ---- */
 
 void mend_bad(struct mending *x, const char *name, const char *error)
@@ -52,36 +50,14 @@ static int open_file(const struct mending *x, const char *name)
 	return openat(x->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 }
 
-/* Returns 1, 0; -errno of reading b. */
-static int same_bytes(const struct extent *a, const struct extent *b)
-{
-	uint8_t of_a[COMPARE_BYTES], of_b[COMPARE_BYTES];
-
-	for (uint64_t at = 0; at < b->length; at += COMPARE_BYTES) {
-		ssize_t n = fileio_pread_extent(b, of_b, sizeof(of_b), at);
-
-		if (n < 0)
-			return (int)n;
-		if (fileio_pread_extent(a, of_a, sizeof(of_a), at) != n ||
-		    memcmp(of_a, of_b, (size_t)n) != 0)
-			return 0;
-	}
-	return 1;
-}
-
 int mend_same(const struct mending *x, const struct record *r, const struct extent *e)
 {
-	char name[LAYOUT_NAME_SIZE];
-	struct extent other = {.offset = r->offset, .length = r->length};
-	int rv = 0;
+	struct extent other;
+	int rv;
 
-	if (r->length != e->length)
+	if (r->length != e->length || rescan_open(x->dirfd, r, &other) != 0)
 		return 0;
-	other.fd = r->segment != 0 ? segment_open(x->dirfd, r->segment)
-				   : open_file(x, layout_file_name(r->uuid, r->part, name));
-	if (other.fd < 0)
-		return 0;
-	rv = same_bytes(&other, e);
+	rv = fileio_same_extents(&other, e);
 	fileio_close(other.fd);
 	return rv;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/segment.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "packet/decode.h"
@@ -242,6 +243,25 @@ int rescan_file(
 		rv = rescan_part(&e, day, &n, ret_record, ret_error);
 	fileio_close(fd);
 	return rv;
+}
+
+int rescan_open(int dirfd, const struct record *r, struct extent *ret_extent)
+{
+	struct extent e = {.offset = r->offset, .length = r->length};
+	char name[LAYOUT_NAME_SIZE];
+
+	if (r->segment != 0) {
+		e.fd = segment_open(dirfd, r->segment);
+	} else {
+		e.fd = openat(dirfd, layout_file_name(r->uuid, r->part, name),
+		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+		if (e.fd < 0)
+			e.fd = -errno;
+	}
+	if (e.fd < 0)
+		return e.fd;
+	*ret_extent = e;
+	return 0;
 }
 
 int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg)

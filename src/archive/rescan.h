@@ -54,6 +54,14 @@ int rescan_part(const struct extent *e, int32_t day, const struct rescan_name *n
 int rescan_record(
     const struct extent *e, struct record *ret_record, int *ret_has_client, char *ret_error);
 
+/*
+ * rescan_open - open the flow file of a record, wherever it lies: by its name, or in its segment.
+ *
+ * Returns:  0 and *ret_extent, as long as the record says, whose descriptor the caller closes;
+ *           -errno of openat(2) or as segment_open.
+ */
+int rescan_open(int dirfd, const struct record *r, struct extent *ret_extent);
+
 /* What the packets of a flow come to, added up one by one. */
 struct rescan_sums {
 	struct flowkey key; /* set before the first is added */

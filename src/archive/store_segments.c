@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/rescan.h"
 #include "archive/segment.h"
 #include "archive/store_private.h"
 #include "archive/tarfmt.h"
@@ -91,14 +92,10 @@ static int settle(struct store *s, struct store_day *d, uint64_t added, int rv)
 static int same_as_record(struct store *s, const struct store_day *d, const struct record *r,
     const struct store_source *src)
 {
-	char name[LAYOUT_NAME_SIZE];
-	struct extent e = {.offset = r->offset, .length = r->length};
+	struct extent e;
 	int rv;
 
-	e.fd = r->segment != 0 ? segment_open(d->fd, r->segment)
-			       : openat(d->fd, layout_file_name(r->uuid, r->part, name),
-				     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (e.fd < 0)
+	if (rescan_open(d->fd, r, &e) != 0)
 		return 0; /* it cannot be looked at: not known to be the same */
 	rv = store_same_bytes(s, &e, src);
 	fileio_close(e.fd);

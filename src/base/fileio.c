@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define COMPARE_BYTES 16384u
+
 int fileio_write(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;
@@ -76,6 +78,22 @@ int fileio_extent(int fd, struct extent *ret_extent)
 {
 	*ret_extent = (struct extent){.fd = fd};
 	return fileio_size(fd, &ret_extent->length);
+}
+
+int fileio_same_extents(const struct extent *a, const struct extent *b)
+{
+	uint8_t of_a[COMPARE_BYTES], of_b[COMPARE_BYTES];
+	ssize_t n;
+
+	for (uint64_t at = 0; at < b->length; at += (uint64_t)n) {
+		n = fileio_pread_extent(b, of_b, sizeof(of_b), at);
+		if (n <= 0)
+			return (int)n;
+		if (fileio_pread_extent(a, of_a, sizeof(of_a), at) != n ||
+		    memcmp(of_a, of_b, (size_t)n) != 0)
+			return 0;
+	}
+	return 1;
 }
 
 int fileio_size(int fd, uint64_t *ret_bytes)

@@ -38,6 +38,14 @@ ssize_t fileio_pread_extent(const struct extent *e, void *buf, size_t len, uint6
 /* fileio_extent - the whole of an open file, as long as it is now. Returns: 0; -errno. */
 int fileio_extent(int fd, struct extent *ret_extent);
 
+/*
+ * fileio_same_extents - do two ranges of equal length hold the same bytes?
+ *
+ * Returns:  1; 0, also where `a` cannot be read or either is shorter than it claims; -errno of
+ *           reading `b`.
+ */
+int fileio_same_extents(const struct extent *a, const struct extent *b);
+
 /* fileio_size - a file's size in bytes. Returns: 0; -errno of fstat(2). */
 int fileio_size(int fd, uint64_t *ret_bytes);
 
@@ -60,8 +68,8 @@ int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 /*
  * fileio_rename_new - give a file another name, which nothing may have yet.
  *
- * Where the file system cannot do that in one step, the file has two names for a moment, never none.
- * Returns:  0; -EEXIST the name is taken; -errno of renameat2(2), linkat(2), unlinkat(2).
+ * Where the file system cannot do that in one step, the file has two names for a moment, never
+ * none. Returns:  0; -EEXIST the name is taken; -errno of renameat2(2), linkat(2), unlinkat(2).
  */
 int fileio_rename_new(int from_dir, const char *from, int to_dir, const char *to);
 

@@ -11,8 +11,6 @@
 
 #include "base/fileio.h"
 
-#define COMPARE_BYTES 16384u
-
 int partcheck_member(int fd, int32_t day, uint32_t segment, const struct segment_member *m,
     struct record *ret_record, char *ret_error)
 {
@@ -92,44 +90,19 @@ int partcheck_read(int dirfd, const struct record *row, struct record *ret_recor
 	return rv;
 }
 
-static int open_place(int dirfd, const struct record *r, struct extent *ret_extent)
-{
-	char name[LAYOUT_NAME_SIZE];
-
-	*ret_extent = (struct extent){.offset = r->offset, .length = r->length};
-	if (r->segment != 0)
-		ret_extent->fd = segment_open(dirfd, r->segment);
-	else
-		ret_extent->fd = openat(dirfd, layout_file_name(r->uuid, r->part, name),
-		    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	return ret_extent->fd;
-}
-
 bool partcheck_same_extents(const struct extent *a, const struct extent *b)
 {
-	uint8_t of_a[COMPARE_BYTES], of_b[COMPARE_BYTES];
-
-	if (a->length != b->length)
-		return false;
-	for (uint64_t at = 0; at < a->length;) {
-		ssize_t n = fileio_pread_extent(a, of_a, sizeof(of_a), at);
-
-		if (n <= 0 || fileio_pread_extent(b, of_b, sizeof(of_b), at) != n ||
-		    memcmp(of_a, of_b, (size_t)n) != 0)
-			return false;
-		at += (uint64_t)n;
-	}
-	return true;
+	return a->length == b->length && fileio_same_extents(a, b) == 1;
 }
 
 bool partcheck_same_bytes(int dirfd, const struct record *a, const struct record *b)
 {
-	struct extent of_a, of_b;
+	struct extent of_a, of_b = {.fd = -1};
 	bool same;
 
-	if (a->length != b->length || open_place(dirfd, a, &of_a) < 0)
+	if (a->length != b->length || rescan_open(dirfd, a, &of_a) != 0)
 		return false;
-	same = open_place(dirfd, b, &of_b) >= 0 && partcheck_same_extents(&of_a, &of_b);
+	same = rescan_open(dirfd, b, &of_b) == 0 && partcheck_same_extents(&of_a, &of_b);
 	fileio_close(of_a.fd);
 	fileio_close(of_b.fd);
 	return same;
