@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "archive/names.h"
 #include "archive/runpolicy.h"
@@ -98,14 +99,16 @@ static int saver_threads(const struct pipeline_config *config)
 static uint64_t segment_bytes(const struct options *o, const struct pipeline *p)
 {
 	uint64_t room = p->limits.max_disk_bytes, bytes = o->segment_bytes;
-	struct prune_usage usage;
+	struct statvfs v;
 
 	if (bytes != 0 || !limits_given(o))
 		return bytes;
-	if (prune_usage(p->archive, &usage) == 0 && usage.total_bytes > p->limits.min_free_bytes) {
-		uint64_t disk = usage.total_bytes - p->limits.min_free_bytes;
+	if (fstatvfs(archive_root(p->archive), &v) == 0) {
+		uint64_t total = (uint64_t)v.f_blocks * v.f_frsize;
+		uint64_t disk =
+		    total > p->limits.min_free_bytes ? total - p->limits.min_free_bytes : 0;
 
-		room = room == 0 || disk < room ? disk : room;
+		room = disk > 0 && (room == 0 || disk < room) ? disk : room;
 	}
 	bytes = room / SEGMENT_SHARE;
 	return bytes < SEGMENT_MIN_BYTES     ? SEGMENT_MIN_BYTES

@@ -79,7 +79,7 @@ static int ask_again(const struct daysearch *s, int32_t day, int rv, bool *ret_d
 	return rv;
 }
 
-static const char *reason(int rv)
+const char *daysearch_reason(int rv)
 {
 	switch (rv) {
 	case -ENOENT:
@@ -107,6 +107,6 @@ int daysearch_day(const struct daysearch *s, int32_t day)
 	if (rv == -ENOENT && (dirty || is_empty(s->archive, day)))
 		return 0;
 	(void)snprintf(path, sizeof(path), "%s/" LAYOUT_INDEX, layout_day_path(day, day_path));
-	s->bad(path, reason(rv), s->bad_arg);
+	s->bad(path, daysearch_reason(rv), s->bad_arg);
 	return 0;
 }

@@ -33,4 +33,7 @@ struct daysearch {
  */
 int daysearch_day(const struct daysearch *s, int32_t day);
 
+/* daysearch_reason - why an index cannot be read, and what helps: of an error of dayindex_open. */
+const char *daysearch_reason(int rv);
+
 #endif

@@ -11,6 +11,7 @@
  * with the index and the state of the day as they are now, and in an order that such a change
  * cannot deceive.
  */
+#include "fetch/daysearch.h"
 #include "fetch/verify_day.h"
 
 #include <errno.h>
@@ -89,18 +90,6 @@ void verify_look(struct verify_day *d)
 
 /* ---- the index ---- */
 
-static const char *index_reason(int rv)
-{
-	switch (rv) {
-	case -EBADMSG:
-		return "damaged; 'flowkeep reindex' makes it anew";
-	case -ENOTSUP:
-		return "written by a later flowkeep";
-	default:
-		return strerror(-rv);
-	}
-}
-
 static void drop_index(struct verify_day *d, const char *reason)
 {
 	dayindex_close(d->index);
@@ -146,7 +135,7 @@ static void open_index(struct verify_day *d)
 	if (rv == 0 || (rv == -ENOENT && (dayfiles_count(d->files) == 0 || d->in_hand)))
 		return;
 	if (rv != -ENOENT)
-		drop_index(d, index_reason(rv));
+		drop_index(d, daysearch_reason(rv));
 	else if (d->dirty)
 		drop_index(d, "missing; " VERIFY_MENDED_BY "makes it anew");
 	else
@@ -159,7 +148,7 @@ static void check_index(struct verify_day *d)
 	int rv = d->index != NULL ? indexcheck_structure(d->index) : 0;
 
 	if (rv != 0)
-		drop_index(d, index_reason(rv));
+		drop_index(d, daysearch_reason(rv));
 }
 
 /* Nothing is found in an index that is not there. */
@@ -170,7 +159,7 @@ bool verify_find_row(struct verify_day *d, const struct record *file, struct rec
 	if (d->index != NULL)
 		rv = dayindex_find(d->index, file->uuid, file->part, ret_row);
 	if (rv < 0)
-		drop_index(d, index_reason(rv));
+		drop_index(d, daysearch_reason(rv));
 	return rv == 1;
 }
 
@@ -356,7 +345,7 @@ static void check_rows(struct verify_day *d)
 		rv = dayindex_summary(d->index, &again);
 	verify_look(d);
 	if (rv != 0)
-		drop_index(d, index_reason(rv));
+		drop_index(d, daysearch_reason(rv));
 	else if (was_free && !d->in_hand && !d->gone && indexcheck_same(&said, &again) &&
 		 !indexcheck_same(&said, &s.rows))
 		verify_damage(d, LAYOUT_INDEX,
