@@ -142,21 +142,14 @@ static int pack(struct packing *x)
 int cmd_pack(const struct options *o)
 {
 	struct packing x = {.options = o};
-	int rv, status;
+	int status;
 
 	if (o->arg_count > 0) {
 		log_error("options", "pack takes no arguments");
 		return EXIT_USAGE;
 	}
-	/* Opened to read first: what is no archive gets no lock file. */
-	if (reading_open("pack", o->dir, &x.archive) != 0)
+	if (reading_tend("pack", o->dir, &x.archive) != 0)
 		return EXIT_NOTHING;
-	archive_close(x.archive);
-	rv = archive_open(o->dir, ARCHIVE_TEND, &x.archive);
-	if (rv != 0) {
-		log_error("archive", "cannot open '%s': %s", o->dir, strerror(-rv));
-		return EXIT_NOTHING;
-	}
 	status = pack(&x);
 	archive_close(x.archive);
 	return status;

@@ -95,18 +95,9 @@ int cmd_prune(const struct options *o)
 				     "--min-inodes, --max-age");
 		return EXIT_USAGE;
 	}
-	/* Opened to read first: what is no archive must not get a lock file. */
-	if (reading_open("prune", o->dir, &a) != 0)
+	rv = o->dry_run ? reading_open("prune", o->dir, &a) : reading_tend("prune", o->dir, &a);
+	if (rv != 0)
 		return EXIT_NOTHING;
-	if (!o->dry_run) {
-		archive_close(a);
-		rv = archive_open(o->dir, ARCHIVE_TEND, &a);
-		if (rv != 0) {
-			log_error(
-			    "prune", "cannot change the archive: '%s': %s", o->dir, strerror(-rv));
-			return EXIT_NOTHING;
-		}
-	}
 	status = prune(o, a);
 	archive_close(a);
 	return status;

@@ -20,6 +20,10 @@
  */
 int reading_open(const char *component, const char *dir, struct archive **ret_archive);
 
+/* reading_tend - the same, to change its days (ARCHIVE_TEND): what is no archive gets no lock file.
+ */
+int reading_tend(const char *component, const char *dir, struct archive **ret_archive);
+
 /* Counts what could not be read. */
 struct reading_faults {
 	const char *component; /* for the messages */
