@@ -3,12 +3,12 @@
 #include "capture/filter.h"
 
 #include <errno.h>
-#include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "capture/libpcap.h"
 
 /* Link types compiled for; captures rarely hold more than two. */
 #define PROGRAMS_MAX 64
@@ -20,6 +20,7 @@ struct program {
 };
 
 struct filter {
+	const struct libpcap *lib;
 	char *text;
 	struct program programs[PROGRAMS_MAX];
 	int count;
@@ -41,30 +42,38 @@ static int dlt_of(uint32_t linktype)
 }
 
 static int compile(
-    const char *text, uint32_t linktype, struct bpf_program *ret_code, char *ret_error)
+    const struct filter *f, uint32_t linktype, struct bpf_program *ret_code, char *ret_error)
 {
-	pcap_t *dead = pcap_open_dead(dlt_of(linktype), (int)PACKET_MAX_CAPLEN);
+	const struct libpcap *lib = f->lib;
+	pcap_t *dead = lib->pcap_open_dead(dlt_of(linktype), (int)PACKET_MAX_CAPLEN);
 	int rv = 0;
 
 	if (dead == NULL)
 		return -ENOMEM;
-	if (pcap_compile(dead, ret_code, text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-		(void)snprintf(ret_error, FILTER_ERROR_SIZE, "%s", pcap_geterr(dead));
+	if (lib->pcap_compile(dead, ret_code, f->text, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		(void)snprintf(ret_error, FILTER_ERROR_SIZE, "%s", lib->pcap_geterr(dead));
 		rv = -EINVAL;
 	}
-	pcap_close(dead);
+	lib->pcap_close(dead);
 	return rv;
 }
 
 int filter_new(const char *text, struct filter **ret_filter, char *ret_error)
 {
 	struct filter *f = calloc(1, sizeof(*f));
+	const char *why;
 	int rv;
 
 	if (f == NULL)
 		return -ENOMEM;
+	f->lib = libpcap_load(&why);
+	if (f->lib == NULL) {
+		(void)snprintf(ret_error, FILTER_ERROR_SIZE, "%s", why);
+		filter_free(f);
+		return -ELIBACC;
+	}
 	f->text = strdup(text);
-	rv = f->text == NULL ? -ENOMEM : compile(text, DLT_EN10MB, &f->programs[0].code, ret_error);
+	rv = f->text == NULL ? -ENOMEM : compile(f, DLT_EN10MB, &f->programs[0].code, ret_error);
 	if (rv != 0) {
 		filter_free(f);
 		return rv;
@@ -88,7 +97,7 @@ static struct program *program_for(struct filter *f, uint32_t linktype)
 		return NULL;
 	p = &f->programs[f->count++];
 	p->linktype = linktype;
-	p->usable = compile(f->text, linktype, &p->code, error) == 0;
+	p->usable = compile(f, linktype, &p->code, error) == 0;
 	if (!p->usable)
 		log_warning("filter",
 		    "cannot be used on link type %u: %s; its packets are filtered, continuing",
@@ -101,7 +110,7 @@ bool filter_match(struct filter *f, const struct packet *p)
 	struct program *prog = program_for(f, p->linktype);
 
 	return prog != NULL && prog->usable &&
-	       bpf_filter(prog->code.bf_insns, p->data, p->origlen, p->caplen) != 0;
+	       f->lib->bpf_filter(prog->code.bf_insns, p->data, p->origlen, p->caplen) != 0;
 }
 
 void filter_free(struct filter *f)
@@ -110,7 +119,7 @@ void filter_free(struct filter *f)
 		return;
 	for (int i = 0; i < f->count; i++)
 		if (f->programs[i].usable)
-			pcap_freecode(&f->programs[i].code);
+			f->lib->pcap_freecode(&f->programs[i].code);
 	free(f->text);
 	free(f);
 }

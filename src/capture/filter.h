@@ -20,7 +20,7 @@ struct filter;
  * filter_new - check an expression.
  *
  * Takes:    text; ret_error of FILTER_ERROR_SIZE bytes.
- * Returns:  0; -EINVAL and libpcap's words in ret_error; -ENOMEM.
+ * Returns:  0; -EINVAL, -ELIBACC (there is no libpcap), and why in ret_error; -ENOMEM.
  * Source:   pcap-filter(7), pcap_compile(3PCAP).
  */
 int filter_new(const char *text, struct filter **ret_filter, char *ret_error);

@@ -10,17 +10,19 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/if_packet.h>
-#include <pcap/pcap.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "capture/libpcap.h"
+
 /* Packets given in one go: what a block of 256 KiB holds when they are of middling size. */
 #define DISPATCH_MAX 1024
 
 struct netif {
+	const struct libpcap *lib;
 	pcap_t *pcap;
 	char *filter;
 	uint32_t linktype;
@@ -90,14 +92,14 @@ static int activate(struct netif *n, const struct netif_config *c, char *ret_err
 	ring = ring < NETIF_RING_MIN_BYTES ? NETIF_RING_MIN_BYTES : ring;
 	ring = ring > NETIF_RING_MAX_BYTES ? NETIF_RING_MAX_BYTES : ring;
 	/* These fail only on handles that are active already. */
-	(void)pcap_set_snaplen(n->pcap, (int)c->snaplen);
-	(void)pcap_set_buffer_size(n->pcap, (int)ring);
-	(void)pcap_set_promisc(n->pcap, c->promiscuous);
-	(void)pcap_set_timeout(n->pcap, NETIF_BLOCK_MS);
+	(void)n->lib->pcap_set_snaplen(n->pcap, (int)c->snaplen);
+	(void)n->lib->pcap_set_buffer_size(n->pcap, (int)ring);
+	(void)n->lib->pcap_set_promisc(n->pcap, c->promiscuous);
+	(void)n->lib->pcap_set_timeout(n->pcap, NETIF_BLOCK_MS);
 	/* Where it is refused, stamps are in microseconds: see give(). */
-	(void)pcap_set_tstamp_precision(n->pcap, PCAP_TSTAMP_PRECISION_NANO);
+	(void)n->lib->pcap_set_tstamp_precision(n->pcap, PCAP_TSTAMP_PRECISION_NANO);
 
-	rv = pcap_activate(n->pcap);
+	rv = n->lib->pcap_activate(n->pcap);
 	switch (rv) {
 	case PCAP_ERROR_NO_SUCH_DEVICE:
 		return fail(-ENODEV, "no such interface", ret_error);
@@ -107,7 +109,7 @@ static int activate(struct netif *n, const struct netif_config *c, char *ret_err
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
 		return fail(-EPERM, "no permission to capture", ret_error);
 	default: /* above 0 are warnings, of which none keeps packets from coming */
-		return rv >= 0 ? 0 : fail(-EIO, pcap_geterr(n->pcap), ret_error);
+		return rv >= 0 ? 0 : fail(-EIO, n->lib->pcap_geterr(n->pcap), ret_error);
 	}
 }
 
@@ -117,11 +119,11 @@ static int set_filter(struct netif *n, const char *text, char *ret_error)
 	struct bpf_program code;
 	int rv = 0;
 
-	if (pcap_compile(n->pcap, &code, text, 1, PCAP_NETMASK_UNKNOWN) != 0)
-		return fail(-EINVAL, pcap_geterr(n->pcap), ret_error);
-	if (pcap_setfilter(n->pcap, &code) != 0)
-		rv = fail(-EIO, pcap_geterr(n->pcap), ret_error);
-	pcap_freecode(&code);
+	if (n->lib->pcap_compile(n->pcap, &code, text, 1, PCAP_NETMASK_UNKNOWN) != 0)
+		return fail(-EINVAL, n->lib->pcap_geterr(n->pcap), ret_error);
+	if (n->lib->pcap_setfilter(n->pcap, &code) != 0)
+		rv = fail(-EIO, n->lib->pcap_geterr(n->pcap), ret_error);
+	n->lib->pcap_freecode(&code);
 	if (rv != 0)
 		return rv;
 	n->filter = strdup(text);
@@ -133,7 +135,7 @@ static int set_default_filter(struct netif *n, char *ret_error)
 	for (size_t i = 0; i < sizeof(default_filters) / sizeof(default_filters[0]); i++) {
 		int rv;
 
-		if (default_filters[i].dlt != pcap_datalink(n->pcap))
+		if (default_filters[i].dlt != n->lib->pcap_datalink(n->pcap))
 			continue;
 		rv = set_filter(n, default_filters[i].text, ret_error);
 		if (rv != -EINVAL)
@@ -155,13 +157,13 @@ static int prepare(struct netif *n, const struct netif_config *c, char *ret_erro
 		return rv;
 	/* On "any": the header that also names the interface. Else the one that is there stays. */
 	if (strcmp(c->name, "any") == 0)
-		(void)pcap_set_datalink(n->pcap, DLT_LINUX_SLL2);
-	n->linktype = linktype_of(pcap_datalink(n->pcap));
+		(void)n->lib->pcap_set_datalink(n->pcap, DLT_LINUX_SLL2);
+	n->linktype = linktype_of(n->lib->pcap_datalink(n->pcap));
 	rv = c->filter != NULL ? set_filter(n, c->filter, ret_error)
 			       : set_default_filter(n, ret_error);
 	if (rv != 0)
 		return rv;
-	if (pcap_setnonblock(n->pcap, 1, words) != 0)
+	if (n->lib->pcap_setnonblock(n->pcap, 1, words) != 0)
 		return fail(-EIO, words, ret_error);
 	/* libpcap's other sources (nflog, usbmon) have no number, and do not come and go. */
 	if (getsockname(netif_fd(n), (struct sockaddr *)&addr, &len) == 0 &&
@@ -173,6 +175,7 @@ static int prepare(struct netif *n, const struct netif_config *c, char *ret_erro
 int netif_open(const struct netif_config *c, struct netif **ret_netif, char *ret_error)
 {
 	char words[PCAP_ERRBUF_SIZE];
+	const char *why;
 	struct netif *n;
 	int rv;
 
@@ -180,7 +183,12 @@ int netif_open(const struct netif_config *c, struct netif **ret_netif, char *ret
 	n = calloc(1, sizeof(*n));
 	if (n == NULL)
 		return fail(-ENOMEM, strerror(ENOMEM), ret_error);
-	n->pcap = pcap_create(c->name, words);
+	n->lib = libpcap_load(&why);
+	if (n->lib == NULL) {
+		netif_close(n);
+		return fail(-ELIBACC, why, ret_error);
+	}
+	n->pcap = n->lib->pcap_create(c->name, words);
 	rv = n->pcap != NULL ? prepare(n, c, ret_error) : fail(-EIO, words, ret_error);
 	if (rv != 0) {
 		netif_close(n);
@@ -192,7 +200,7 @@ int netif_open(const struct netif_config *c, struct netif **ret_netif, char *ret
 
 int netif_fd(const struct netif *n)
 {
-	return pcap_get_selectable_fd(n->pcap);
+	return n->lib->pcap_get_selectable_fd(n->pcap);
 }
 
 uint32_t netif_linktype(const struct netif *n)
@@ -212,13 +220,13 @@ const char *netif_filter_text(const struct netif *n)
 
 const char *netif_error(struct netif *n)
 {
-	return pcap_geterr(n->pcap);
+	return n->lib->pcap_geterr(n->pcap);
 }
 
 static void give(u_char *arg, const struct pcap_pkthdr *h, const u_char *bytes)
 {
 	struct netif *n = (struct netif *)arg;
-	bool nano = pcap_get_tstamp_precision(n->pcap) == PCAP_TSTAMP_PRECISION_NANO;
+	bool nano = n->lib->pcap_get_tstamp_precision(n->pcap) == PCAP_TSTAMP_PRECISION_NANO;
 	struct packet p = {
 	    /* with this precision, tv_usec holds nanoseconds */
 	    .ts_ns = (int64_t)h->ts.tv_sec * 1000000000 + h->ts.tv_usec * (nano ? 1 : 1000),
@@ -247,7 +255,7 @@ static bool pcap_noticed_down(struct netif *n)
 	bool before = n->pcap_saw_down;
 
 	/* A timeout is asked for while libpcap waits for a link to come up. */
-	n->pcap_saw_down = pcap_get_required_select_timeout(n->pcap) != NULL;
+	n->pcap_saw_down = n->lib->pcap_get_required_select_timeout(n->pcap) != NULL;
 	return n->pcap_saw_down && !before;
 }
 
@@ -265,7 +273,7 @@ static bool is_gone(const struct netif *n)
 
 static int dispatch(struct netif *n)
 {
-	return pcap_dispatch(n->pcap, DISPATCH_MAX, give, (u_char *)n);
+	return n->lib->pcap_dispatch(n->pcap, DISPATCH_MAX, give, (u_char *)n);
 }
 
 /* The ring outlives the interface, and its last block is yet to be handed over. */
@@ -305,7 +313,7 @@ int netif_counts(struct netif *n, uint64_t *ret_received, uint64_t *ret_dropped)
 {
 	struct pcap_stat stat;
 
-	if (pcap_stats(n->pcap, &stat) != 0)
+	if (n->lib->pcap_stats(n->pcap, &stat) != 0)
 		return -EIO;
 	n->received += (uint32_t)(stat.ps_recv - n->last_recv);
 	n->dropped += (uint32_t)(stat.ps_drop - n->last_drop);
@@ -321,7 +329,7 @@ void netif_close(struct netif *n)
 	if (n == NULL)
 		return;
 	if (n->pcap != NULL)
-		pcap_close(n->pcap);
+		n->lib->pcap_close(n->pcap);
 	free(n->filter);
 	free(n);
 }

@@ -52,7 +52,8 @@ struct netif_config {
  * Takes:    c, borrowed for the call; ret_error of NETIF_ERROR_SIZE bytes.
  * Returns:  0; else the reason is in ret_error, in words that want the name before them:
  *           -ENODEV no such interface; -ENETDOWN it is there but down; -EPERM; -EINVAL the filter
- *           is wrong, or does not go with this link type; -ENOMEM; -EIO anything else.
+ *           is wrong, or does not go with this link type; -ELIBACC there is no libpcap; -ENOMEM;
+ *           -EIO anything else.
  */
 int netif_open(const struct netif_config *c, struct netif **ret_netif, char *ret_error);
 

@@ -123,8 +123,8 @@ static int check_filter(const struct capture *c)
 		return 0;
 	rv = filter_new(c->filter, &f, error);
 	if (rv != 0)
-		log_error(
-		    "options", "filter '%s': %s", c->filter, rv == -EINVAL ? error : strerror(-rv));
+		log_error("options", "filter '%s': %s", c->filter,
+		    rv == -ENOMEM ? strerror(ENOMEM) : error);
 	filter_free(f);
 	return rv;
 }
@@ -304,6 +304,17 @@ static int start_pipeline(struct capture *c)
 	rv = source_live_attach(c->source, c->pipeline.demux, c->options->events_path);
 	if (rv != 0)
 		log_error("events", "cannot use '%s': %s", c->options->events_path, strerror(-rv));
+	return rv;
+}
+
+static int load_metrics(const struct capture *c)
+{
+	const char *address = c->options->metrics;
+	char error[METRICS_ERROR_SIZE];
+	int rv = address != NULL ? metrics_load(error) : 0;
+
+	if (rv != 0)
+		log_error("metrics", "cannot serve on '%s': %s", address, error);
 	return rv;
 }
 
@@ -637,7 +648,7 @@ static int capture(struct capture *c)
 	rv = privacy_prepare(o, o->check ? KEYFILE_LEAVE : KEYFILE_MAKE, &c->privacy);
 	if (rv != 0)
 		return rv == -EINVAL ? EXIT_USAGE : EXIT_NOTHING;
-	if (choose_interfaces(c) != 0 || open_descriptors(c) != 0)
+	if (load_metrics(c) != 0 || choose_interfaces(c) != 0 || open_descriptors(c) != 0)
 		return EXIT_NOTHING;
 	rv = open_source(c);
 	if (rv != 0)

@@ -248,7 +248,7 @@ static int split(struct split *s)
 
 	if (o->filter != NULL && (rv = filter_new(o->filter, &s->filter, error)) != 0) {
 		log_error("options", "--filter: '%s': %s", o->filter,
-		    rv == -EINVAL ? error : strerror(-rv));
+		    rv == -ENOMEM ? strerror(ENOMEM) : error);
 		return EXIT_USAGE;
 	}
 	if (!any_readable(o))

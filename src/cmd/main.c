@@ -2,7 +2,6 @@
 /* flowkeep: archives network traffic one flow at a time. This file picks the sub-command. */
 #include "config.h"
 
-#include <pcap/pcap.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <zlib.h>
 
 #include "base/log.h"
+#include "capture/libpcap.h"
 #include "cmd/commands.h"
 
 static const struct command commands[] = {
@@ -54,11 +54,14 @@ static void print_usage(FILE *to)
 
 static void print_version(void)
 {
+	const char *why = "";
+	const struct libpcap *pcap = libpcap_load(&why);
 	struct codec c = codec_default();
 	char codec[CODEC_TEXT_SIZE];
 
 	(void)printf("flowkeep %s\n%s\nSQLite %s\nzlib %s\ndefault codec %s\n", PACKAGE_VERSION,
-	    pcap_lib_version(), sqlite3_libversion(), zlibVersion(), codec_text(c, codec));
+	    pcap != NULL ? pcap->pcap_lib_version() : why, sqlite3_libversion(), zlibVersion(),
+	    codec_text(c, codec));
 }
 
 static int unknown_command(const char *name)

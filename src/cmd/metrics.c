@@ -8,7 +8,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -19,6 +18,7 @@
 
 #include "base/fileio.h"
 #include "base/parse.h"
+#include "cmd/libmicrohttpd.h"
 #include "cmd/metrics_lines.h"
 #include "cmd/metrics_snapshot.h"
 #include "cmd/metrics_text.h"
@@ -34,6 +34,7 @@
 struct metrics {
 	/* set at start, then read-only */
 	struct metrics_source src;
+	const struct libmicrohttpd *lib;
 	struct MHD_Daemon *daemon;
 	uint16_t port;
 };
@@ -166,30 +167,32 @@ int metrics_print(const struct metrics_source *src, FILE *out)
 }
 
 /* Takes: r, or NULL where there was no memory for it. */
-static enum MHD_Result send_response(
-    struct MHD_Connection *c, unsigned status, const char *type, struct MHD_Response *r)
+static enum MHD_Result send_response(const struct metrics *m, struct MHD_Connection *c,
+    unsigned status, const char *type, struct MHD_Response *r)
 {
+	const struct libmicrohttpd *lib = m->lib;
 	enum MHD_Result rv = MHD_NO; /* closes the connection */
 
 	if (r == NULL)
 		return MHD_NO;
-	if (MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
+	if (lib->MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, type) == MHD_YES &&
 	    (status != MHD_HTTP_METHOD_NOT_ALLOWED ||
-		MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES))
-		rv = MHD_queue_response(c, status, r);
-	MHD_destroy_response(r); /* our reference; the connection has its own */
+		lib->MHD_add_response_header(r, MHD_HTTP_HEADER_ALLOW, "GET, HEAD") == MHD_YES))
+		rv = lib->MHD_queue_response(c, status, r);
+	lib->MHD_destroy_response(r); /* our reference; the connection has its own */
 	return rv;
 }
 
-static enum MHD_Result send_words(struct MHD_Connection *c, unsigned status, const char *words)
+static enum MHD_Result send_words(
+    const struct metrics *m, struct MHD_Connection *c, unsigned status, const char *words)
 {
 	/* It is only read, in spite of its type. */
-	return send_response(c, status, "text/plain; charset=utf-8",
-	    MHD_create_response_from_buffer(
+	return send_response(m, c, status, "text/plain; charset=utf-8",
+	    m->lib->MHD_create_response_from_buffer(
 		strlen(words), (void *)(uintptr_t)words, MHD_RESPMEM_PERSISTENT));
 }
 
-static enum MHD_Result send_metrics(struct MHD_Connection *c, const struct metrics *m)
+static enum MHD_Result send_metrics(const struct metrics *m, struct MHD_Connection *c)
 {
 	char *text = NULL;
 	size_t len = 0;
@@ -198,18 +201,18 @@ static enum MHD_Result send_metrics(struct MHD_Connection *c, const struct metri
 	int rv;
 
 	if (out == NULL)
-		return send_words(c, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+		return send_words(m, c, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
 	rv = metrics_write(&m->src, out);
 	if (ferror(out) != 0)
 		rv = -ENOMEM;
 	if (fclose(out) != 0 || rv != 0) {
 		free(text);
-		return send_words(c, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
+		return send_words(m, c, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
 	}
-	r = MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
+	r = m->lib->MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE);
 	if (r == NULL)
 		free(text);
-	return send_response(c, MHD_HTTP_OK, TEXT_TYPE, r);
+	return send_response(m, c, MHD_HTTP_OK, TEXT_TYPE, r);
 }
 
 /*
@@ -221,22 +224,23 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
     const char *method, const char *version, const char *body, size_t *body_len, void **state)
 {
 	static int begun;
+	const struct metrics *m = arg;
 
 	(void)version;
 	(void)body;
 	if (*body_len != 0)
 		return MHD_NO;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return send_words(c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+		return send_words(m, c, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
 	if (*state == NULL) {
 		*state = &begun;
 		return MHD_YES;
 	}
 	if (strcmp(url, "/metrics") == 0)
-		return send_metrics(c, arg);
+		return send_metrics(m, c);
 	if (strcmp(url, "/") == 0)
-		return send_words(c, MHD_HTTP_OK, "flowkeep: see /metrics\n");
-	return send_words(c, MHD_HTTP_NOT_FOUND, "not here: see /metrics\n");
+		return send_words(m, c, MHD_HTTP_OK, "flowkeep: see /metrics\n");
+	return send_words(m, c, MHD_HTTP_NOT_FOUND, "not here: see /metrics\n");
 }
 
 /* ---- the server ------------------------------------------------------------------------------ */
@@ -259,8 +263,8 @@ static struct MHD_Daemon *start_server(int fd, struct metrics *m)
 	(void)sigdelset(&mask, SIGILL);
 	(void)pthread_sigmask(SIG_SETMASK, &mask, &old); /* cannot fail with a known `how` */
 	errno = 0;
-	daemon = MHD_start_daemon(flags, 0, NULL, NULL, answer, m, MHD_OPTION_LISTEN_SOCKET, fd,
-	    MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+	daemon = m->lib->MHD_start_daemon(flags, 0, NULL, NULL, answer, m, MHD_OPTION_LISTEN_SOCKET,
+	    fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 	    CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -279,7 +283,8 @@ static int read_port(int fd, uint16_t *ret_port)
 }
 
 /* Takes: fd, which belongs to the server on 0, and to nobody else. */
-static int serve(int fd, const struct metrics_source *src, struct metrics **ret_metrics)
+static int serve(int fd, const struct libmicrohttpd *lib, const struct metrics_source *src,
+    struct metrics **ret_metrics)
 {
 	struct metrics *m = calloc(1, sizeof(*m));
 	int rv = m == NULL ? -ENOMEM : read_port(fd, &m->port);
@@ -290,6 +295,7 @@ static int serve(int fd, const struct metrics_source *src, struct metrics **ret_
 		return rv;
 	}
 	m->src = *src;
+	m->lib = lib;
 	m->daemon = start_server(fd, m);
 	if (m->daemon == NULL) {
 		/* Where it failed decides whether fd is closed already: rather leave one open than
@@ -302,12 +308,35 @@ static int serve(int fd, const struct metrics_source *src, struct metrics **ret_
 	return 0;
 }
 
+static int load(const struct libmicrohttpd **ret_lib, char *ret_error)
+{
+	const char *why;
+
+	*ret_lib = libmicrohttpd_load(&why);
+	if (*ret_lib != NULL)
+		return 0;
+	(void)snprintf(ret_error, METRICS_ERROR_SIZE, "%s", why);
+	return -ELIBACC;
+}
+
+int metrics_load(char *ret_error)
+{
+	const struct libmicrohttpd *lib;
+
+	return load(&lib, ret_error);
+}
+
 int metrics_start(const char *address, const struct metrics_source *src,
     struct metrics **ret_metrics, char *ret_error)
 {
-	int fd = open_socket(address);
-	int rv = fd < 0 ? fd : serve(fd, src, ret_metrics);
+	const struct libmicrohttpd *lib;
+	int rv = load(&lib, ret_error);
 
+	if (rv != 0)
+		return rv;
+	rv = open_socket(address);
+	if (rv >= 0)
+		rv = serve(rv, lib, src, ret_metrics);
 	if (rv != 0)
 		(void)snprintf(ret_error, METRICS_ERROR_SIZE, "%s", strerror(-rv));
 	return rv;
@@ -322,6 +351,6 @@ void metrics_stop(struct metrics *m)
 {
 	if (m == NULL)
 		return;
-	MHD_stop_daemon(m->daemon);
+	m->lib->MHD_stop_daemon(m->daemon);
 	free(m);
 }

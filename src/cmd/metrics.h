@@ -48,11 +48,20 @@ struct metrics;
 int metrics_check(const char *address);
 
 /*
+ * metrics_load - load the server's library, which metrics_start does in the sandbox no more.
+ *
+ * Takes:    ret_error of METRICS_ERROR_SIZE bytes.
+ * Returns:  0; -ELIBACC, and *ret_error says why.
+ */
+int metrics_load(char *ret_error);
+
+/*
  * metrics_start - serve GET /metrics.
  *
  * Takes:    address, as metrics_check takes it; src, copied, what it points to outlives the server;
  *           ret_error of METRICS_ERROR_SIZE bytes.
- * Returns:  0; -EINVAL, -ENOMEM, -errno of socket(2), bind(2): *ret_error is that in words.
+ * Returns:  0; -ELIBACC, -EINVAL, -ENOMEM, -errno of socket(2), bind(2): *ret_error is that in
+ * words.
  */
 int metrics_start(const char *address, const struct metrics_source *src,
     struct metrics **ret_metrics, char *ret_error);

@@ -5,13 +5,13 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "packet/aes128.h"
 
 /* Could a key be made there? */
 static int check_place(const char *path)
@@ -49,6 +49,16 @@ static int load_key(const struct options *o, enum keyfile_missing missing, struc
 	return rv;
 }
 
+/* Now: when the sandbox has begun, it lets no code be loaded. */
+static int load_cipher(void)
+{
+	int rv = aes128_load();
+
+	if (rv != 0)
+		log_error("privacy", "cannot encrypt: libcrypto: %s", strerror(-rv));
+	return rv;
+}
+
 int privacy_prepare(
     const struct options *o, enum keyfile_missing missing, struct privacy *ret_privacy)
 {
@@ -70,7 +80,9 @@ int privacy_prepare(
 		    policy->macs ? "--anonymize-mac" : "--anonymize cryptopan");
 		return -EINVAL;
 	}
-	rv = policy_needs_key(policy) ? load_key(o, missing, ret_privacy) : 0;
+	rv = policy_needs_key(policy) ? load_cipher() : 0;
+	if (rv == 0 && policy_needs_key(policy))
+		rv = load_key(o, missing, ret_privacy);
 	if (rv == 0 && policy->addresses != ADDRESSES_KEPT && payload)
 		log_warning("privacy",
 		    "addresses in headers are hidden, but payload stays as it is, with all that it "
@@ -80,5 +92,5 @@ int privacy_prepare(
 
 void privacy_wipe(struct privacy *p)
 {
-	OPENSSL_cleanse(p->key, sizeof(p->key));
+	explicit_bzero(p->key, sizeof(p->key));
 }

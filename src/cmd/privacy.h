@@ -14,7 +14,7 @@ struct privacy {
 };
 
 /*
- * privacy_prepare - read the key, or make it, where the policy needs one.
+ * privacy_prepare - read the key, or make it, where the policy needs one, and load what encrypts.
  *
  * Takes:    o; missing, KEYFILE_LEAVE to create nothing: then it is checked that one could be made.
  * Returns:  0; after saying what is wrong: -EINVAL the options contradict each other; -errno.

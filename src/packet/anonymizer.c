@@ -11,17 +11,14 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "packet/aes128.h"
 #include "packet/ipaddr.h"
 
 #define CACHE_BITS  12
 #define CACHE_SLOTS (1u << CACHE_BITS)
-#define AES_BYTES   16
 #define MAC_BYTES   6
 #define MAC_LABEL   "flowkeep hardware addresses"
 
@@ -80,7 +77,7 @@ struct anonymizer {
 	struct bits embedded_keeps[N_EMBEDDINGS];
 	struct cryptopan *cryptopan; /* ADDRESSES_CRYPTOPAN, else NULL */
 	struct cache *cache;
-	EVP_CIPHER_CTX *mac_aes; /* policy.macs, else NULL */
+	struct aes128 *mac_aes; /* policy.macs, else NULL */
 };
 
 static struct bits bits_load(const uint8_t *bytes)
@@ -230,33 +227,16 @@ static int cryptopan_prepare(struct anonymizer *a, const uint8_t *key)
 
 /* ---- hardware addresses ---- */
 
-/* One block of AES. */
-static bool mac_encrypt(
-    struct anonymizer *a, const uint8_t block[AES_BYTES], uint8_t ret_block[AES_BYTES])
-{
-	int n = 0;
-
-	return EVP_EncryptUpdate(a->mac_aes, ret_block, &n, block, AES_BYTES) == 1 &&
-	       n == AES_BYTES;
-}
-
-/* The AES key for them is the beginning of HMAC-SHA-256 under the whole key, over a label: what is
- * known of one mapping tells nothing of the other. */
+/* A key of their own: what is known of one mapping tells nothing of the other. */
 static int macs_prepare(struct anonymizer *a, const uint8_t *key)
 {
-	uint8_t derived[EVP_MAX_MD_SIZE], block[AES_BYTES] = {0};
-	bool ok;
+	uint8_t derived[AES128_KEY_BYTES];
+	int rv = aes128_derive_key(key, CRYPTOPAN_KEY_BYTES, MAC_LABEL, derived);
 
-	a->mac_aes = EVP_CIPHER_CTX_new();
-	if (a->mac_aes == NULL)
-		return -ENOMEM;
-	/* The block is for what libcrypto loads late. */
-	ok = HMAC(EVP_sha256(), key, CRYPTOPAN_KEY_BYTES, (const uint8_t *)MAC_LABEL,
-		 strlen(MAC_LABEL), derived, NULL) != NULL &&
-	     EVP_EncryptInit_ex(a->mac_aes, EVP_aes_128_ecb(), NULL, derived, NULL) == 1 &&
-	     EVP_CIPHER_CTX_set_padding(a->mac_aes, 0) == 1 && mac_encrypt(a, block, block);
-	OPENSSL_cleanse(derived, sizeof(derived));
-	return ok ? 0 : -EIO;
+	if (rv == 0)
+		rv = aes128_new(derived, &a->mac_aes);
+	explicit_bzero(derived, sizeof(derived));
+	return rv;
 }
 
 void anonymizer_map_mac(struct anonymizer *a, uint8_t mac[6], uint8_t stays_mask)
@@ -265,15 +245,13 @@ void anonymizer_map_mac(struct anonymizer *a, uint8_t mac[6], uint8_t stays_mask
 	static const uint8_t none[MAC_BYTES] = {0};
 	/* IEEE 802: the second bit on the wire. Token Ring sends a byte's high bit first. */
 	const uint8_t local = (stays_mask & 0x81) == 0x80 ? 0x40 : 0x02;
-	uint8_t block[AES_BYTES] = {0};
-	bool ok;
+	uint8_t block[AES128_BLOCK_BYTES] = {0};
 
 	if (a->mac_aes == NULL || memcmp(mac, broadcast, MAC_BYTES) == 0 ||
 	    memcmp(mac, none, MAC_BYTES) == 0)
 		return;
 	memcpy(block, mac, MAC_BYTES);
-	ok = mac_encrypt(a, block, block);
-	assert(ok); /* as in cryptopan_map */
+	aes128_encrypt(a->mac_aes, block, sizeof(block), block);
 	block[0] = (uint8_t)(((block[0] | local) & ~stays_mask) | (mac[0] & stays_mask));
 	memcpy(mac, block, MAC_BYTES);
 }
@@ -345,9 +323,9 @@ void anonymizer_free(struct anonymizer *a)
 	if (a == NULL)
 		return;
 	cryptopan_free(a->cryptopan);
-	EVP_CIPHER_CTX_free(a->mac_aes);
+	aes128_free(a->mac_aes);
 	if (a->cache != NULL)
-		OPENSSL_cleanse(a->cache, sizeof(*a->cache));
+		explicit_bzero(a->cache, sizeof(*a->cache));
 	free(a->cache);
 	free(a);
 }

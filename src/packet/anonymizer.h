@@ -33,9 +33,7 @@ struct anonymizer_config {
 };
 
 /*
- * anonymizer_new - Returns: 0; -ENOMEM; -EIO libcrypto refuses.
- *
- * Whatever libcrypto opens or loads is behind it: nothing below needs a system call.
+ * anonymizer_new - Returns: 0; -ENOMEM; errors of aes128_new. Nothing below needs a system call.
  */
 int anonymizer_new(const struct anonymizer_config *config, struct anonymizer **ret_anonymizer);
 

@@ -2,20 +2,17 @@
 /*
  * See cryptopan.h. Bit n of an address is flipped or not by the first bit of AES over a block that
  * has the address's first n bits and then those of the pad. No block depends on what another one
- * became, so an address is one call to libcrypto.
+ * became, so an address is one call.
  */
 #include "packet/cryptopan.h"
 
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_BYTES 16
+#include "packet/aes128.h"
 
 /* 128 bits, or an address in the first of them; host order. */
 struct bits {
@@ -23,11 +20,11 @@ struct bits {
 };
 
 struct cryptopan {
-	EVP_CIPHER_CTX *aes;
+	struct aes128 *aes;
 	struct bits pad;
 	/* Scratch, here so that it is wiped: one block for each bit of an address. */
 	uint64_t plain[128][2];
-	uint8_t sealed[128][BLOCK_BYTES];
+	uint8_t sealed[128][AES128_BLOCK_BYTES];
 };
 
 static struct bits bits_load(const uint8_t *bytes)
@@ -38,32 +35,19 @@ static struct bits bits_load(const uint8_t *bytes)
 	return (struct bits){be64toh(words[0]), be64toh(words[1])};
 }
 
-/* Encrypts whole blocks. ret_bytes is as long. */
-static bool encrypt(struct cryptopan *c, const void *bytes, size_t len, uint8_t *ret_bytes)
-{
-	int n = 0;
-
-	return EVP_EncryptUpdate(c->aes, ret_bytes, &n, bytes, (int)len) == 1 && n == (int)len;
-}
-
 int cryptopan_new(const uint8_t key[CRYPTOPAN_KEY_BYTES], struct cryptopan **ret_cryptopan)
 {
 	struct cryptopan *c = calloc(1, sizeof(*c));
+	int rv;
 
 	if (c == NULL)
 		return -ENOMEM;
-	c->aes = EVP_CIPHER_CTX_new();
-	if (c->aes == NULL) {
+	rv = aes128_new(key, &c->aes);
+	if (rv != 0) {
 		cryptopan_free(c);
-		return -ENOMEM;
+		return rv;
 	}
-	/* The pad is also the first block of all: what libcrypto loads late is loaded here. */
-	if (EVP_EncryptInit_ex(c->aes, EVP_aes_128_ecb(), NULL, key, NULL) != 1 ||
-	    EVP_CIPHER_CTX_set_padding(c->aes, 0) != 1 ||
-	    !encrypt(c, key + BLOCK_BYTES, BLOCK_BYTES, c->sealed[0])) {
-		cryptopan_free(c);
-		return -EIO;
-	}
+	aes128_encrypt(c->aes, key + AES128_KEY_BYTES, AES128_BLOCK_BYTES, c->sealed[0]);
 	c->pad = bits_load(c->sealed[0]);
 	*ret_cryptopan = c;
 	return 0;
@@ -88,7 +72,7 @@ static void fill_blocks(struct cryptopan *c, struct bits addr, unsigned from, un
 }
 
 /* The first bits of 64 blocks or fewer, the first block's on top. */
-static uint64_t first_bits(const uint8_t blocks[][BLOCK_BYTES], unsigned n)
+static uint64_t first_bits(const uint8_t blocks[][AES128_BLOCK_BYTES], unsigned n)
 {
 	uint64_t bits = 0;
 
@@ -100,10 +84,9 @@ static uint64_t first_bits(const uint8_t blocks[][BLOCK_BYTES], unsigned n)
 void cryptopan_map(struct cryptopan *c, const uint8_t *addr, size_t bytes, uint8_t *ret_addr)
 {
 	const unsigned n_bits = (unsigned)bytes * 8;
-	uint8_t whole[BLOCK_BYTES] = {0};
+	uint8_t whole[AES128_BLOCK_BYTES] = {0};
 	uint64_t words[2];
 	struct bits b;
-	bool ok;
 
 	assert(bytes == 4 || bytes == 16);
 	memcpy(whole, addr, bytes);
@@ -111,10 +94,7 @@ void cryptopan_map(struct cryptopan *c, const uint8_t *addr, size_t bytes, uint8
 	fill_blocks(c, b, 0, n_bits < 64 ? n_bits : 64);
 	if (n_bits > 64)
 		fill_blocks(c, b, 64, n_bits);
-	ok = encrypt(c, c->plain, n_bits * BLOCK_BYTES, c->sealed[0]);
-	/* Whole blocks with a key that has worked cannot fail; an address must not stay if they do.
-	 */
-	assert(ok);
+	aes128_encrypt(c->aes, c->plain, n_bits * AES128_BLOCK_BYTES, c->sealed[0]);
 	b.high ^= first_bits(c->sealed, n_bits < 64 ? n_bits : 64);
 	if (n_bits > 64)
 		b.low ^= first_bits(c->sealed + 64, n_bits - 64);
@@ -127,7 +107,7 @@ void cryptopan_free(struct cryptopan *c)
 {
 	if (c == NULL)
 		return;
-	EVP_CIPHER_CTX_free(c->aes);
-	OPENSSL_cleanse(c, sizeof(*c));
+	aes128_free(c->aes);
+	explicit_bzero(c, sizeof(*c));
 	free(c);
 }

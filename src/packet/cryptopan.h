@@ -19,8 +19,8 @@
 
 struct cryptopan;
 
-/* cryptopan_new - Returns: 0; -ENOMEM; -EIO libcrypto refuses. The key is not kept as such. What
- * libcrypto opens or loads is behind it: cryptopan_map needs no system call. */
+/* cryptopan_new - Returns: 0; aes128_new's errors. The key is not kept as such. cryptopan_map needs
+ * no system call. */
 int cryptopan_new(const uint8_t key[CRYPTOPAN_KEY_BYTES], struct cryptopan **ret_cryptopan);
 
 /*

@@ -560,7 +560,10 @@ END_TEST
 
 START_TEST(it_runs_in_the_sandbox_and_no_call_is_refused)
 {
+	char error[METRICS_ERROR_SIZE];
+
 	metricsrig_start(&rig);
+	ck_assert_int_eq(metrics_load(error), 0);
 	sandboxed_enter();
 	start_at("127.0.0.1:0");
 	check_alive();
