@@ -66,6 +66,7 @@ struct catalog {
 	pthread_t thread;
 
 	_Atomic uint64_t indexed_bytes; /* written by the catalog thread, read by any */
+	_Atomic uint64_t pending_rows;  /* written and read by any */
 
 	/* owned by the catalog thread until it is joined */
 	struct open_day days[DAYS_OPEN];
@@ -201,6 +202,7 @@ static void count_indexed(struct catalog *c)
 		if (c->group[i].segment == 0)
 			bytes += (c->group[i].length + 4095) & ~UINT64_C(4095);
 	atomic_fetch_add_explicit(&c->indexed_bytes, bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&c->pending_rows, c->group_count, memory_order_relaxed);
 }
 
 static void commit_group(struct catalog *c)
@@ -309,6 +311,7 @@ static void index_record(struct catalog *c, const struct record *r)
 	int rv;
 
 	if (c->group_count == GROUP_ROOM) {
+		atomic_fetch_sub_explicit(&c->pending_rows, 1, memory_order_relaxed);
 		lost_rows(c, r->day, 1, c->last_error);
 		return;
 	}
@@ -497,6 +500,7 @@ void catalog_put(struct catalog *c, const struct record *r)
 {
 	const struct item i = {.kind = ITEM_RECORD, .record = *r};
 
+	atomic_fetch_add_explicit(&c->pending_rows, 1, memory_order_relaxed);
 	(void)queue_put(c->queue, &i); /* closed only by stop, when all savers are gone */
 }
 
@@ -574,6 +578,11 @@ int catalog_change(struct catalog *c, int32_t day, catalog_change_fn *fn, void *
 uint64_t catalog_indexed_bytes(const struct catalog *c)
 {
 	return c != NULL ? atomic_load_explicit(&c->indexed_bytes, memory_order_relaxed) : 0;
+}
+
+uint64_t catalog_pending_rows(const struct catalog *c)
+{
+	return c != NULL ? atomic_load_explicit(&c->pending_rows, memory_order_relaxed) : 0;
 }
 
 void catalog_stop(struct catalog *c, struct catalog_result *ret_result)

@@ -64,6 +64,10 @@ int catalog_change(struct catalog *c, int32_t day, catalog_change_fn *fn, void *
  * Threads: any; takes NULL. */
 uint64_t catalog_indexed_bytes(const struct catalog *c);
 
+/* catalog_pending_rows - of parts that were put and whose rows it has not committed. Threads: any;
+ * takes NULL. */
+uint64_t catalog_pending_rows(const struct catalog *c);
+
 /*
  * catalog_stop - commit what is left, strike the days whose index is complete, end the thread.
  *

@@ -314,6 +314,21 @@ int dayindex_summary(struct dayindex *x, struct dayindex_summary *ret_summary)
 	return rv == 0 ? run_summary(st, ret_summary) : rv;
 }
 
+int dayindex_bytes(struct dayindex *x, uint64_t *ret_bytes)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(x->db,
+	    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", -1, &st,
+	    NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret_bytes = (uint64_t)sqlite3_column_int64(st, 0);
+	(void)sqlite3_finalize(st); /* takes NULL; repeats the error of step */
+	return dayschema_errno(rc);
+}
+
 /* ---- reading rows -----------------------------------------------------------------------------
  */
 

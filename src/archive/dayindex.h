@@ -85,6 +85,9 @@ struct dayindex_summary {
 
 int dayindex_summary(struct dayindex *x, struct dayindex_summary *ret_summary);
 
+/* dayindex_bytes - what its file comes to once it holds what the log holds. Returns: 0; -errno. */
+int dayindex_bytes(struct dayindex *x, uint64_t *ret_bytes);
+
 /*
  * dayindex_select - give the parts whose UUID is, or begins with, a text, ordered by UUID and part.
  *

@@ -6,21 +6,22 @@
  * Head room: what grows is measured from look to look, and room for some seconds of it is made
  * before the limit is reached. It is made in one go when half of it is used up, so that not every
  * look has something to remove.
+ *
+ * The wall (wall.h): each look tells for what there is room, from what it measured and what was
+ * written before it began to measure: what was claimed and may not be in the measure yet is as good
+ * as written. Indexes and their logs are written while room is made, and must never wait: what they
+ * may come to is kept free.
  */
 #include "archive/retain.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #include "archive/trash.h"
 #include "base/clk.h"
-#include "base/parse.h"
 #include "base/thread.h"
 
 #define LOOK_NS CLK_SECOND_NS
@@ -37,112 +38,49 @@
 /* No look for less than this. */
 #define STEP_LEAST (UINT64_C(256) << 10)
 
-/* An archive needs so much for its indexes and what is being written. */
-#define MAX_DISK_LEAST (UINT64_C(16) << 20)
+/*
+ * What the log of an index comes to: SQLite writes it back when it holds 1,000 pages of 4,096
+ * bytes, and then begins at its start again (PRAGMA wal_autocheckpoint). The last transaction may
+ * go beyond, by all pages of the index at most.
+ */
+#define LOG_BYTES (UINT64_C(1000) * (4096 + 24) + 32)
+
+/* Kept free for directories, lists, shared memory of indexes; and the names that all that takes. */
+#define KEPT_BYTES (UINT64_C(128) << 10)
+#define KEPT_FILES 16
+
+/* What is kept free is this part of what the archive may take, at most; one log that part. */
+#define KEPT_MOST     4
+#define LOG_MORE_MOST 32
 
 struct retain {
 	/* set at start, then read-only */
 	struct archive *archive;
 	struct catalog *catalog;
 	struct prune_limits limits;
+	struct wall *wall;
+	bool has_wall; /* there is a limit on what is taken */
 	pthread_t thread;
 
 	struct retain_stats stats;
 	_Atomic bool stopping;
 	_Atomic uint64_t published; /* bytes of files, each rounded up to 4,096 */
-	_Atomic uint64_t written;   /* bytes since the last look */
-	uint64_t step;              /* how many of them make another look due */
 
 	/* owned by the thread */
 	struct usage *usage;
 	uint64_t before_bytes, growth;              /* at the last look; bytes a second */
 	int64_t before_ns, full_ns, age_ns, try_ns; /* the last look; when next */
-
-	/* guarded by lock */
-	pthread_mutex_t lock;
-	pthread_cond_t wake; /* by CLOCK_MONOTONIC */
-	bool woken;
-	bool due; /* without haste: much was written */
+	uint64_t staged_seen;                       /* as .staging was looked at last */
+	bool hopeless;                              /* nothing can be removed: the wall is open */
 };
 
-/* ---- can it be done? --------------------------------------------------------------------------
- */
-
-static int refuse(char *error, const char *what, uint64_t value, const char *why)
-{
-	char text[PARSE_TEXT_SIZE];
-
-	(void)snprintf(error, 256, "%s %s: %s", what, parse_size_text(value, text), why);
-	return -ERANGE;
-}
-
-static int check_disk(const struct prune_limits *l, const struct statvfs *v,
-    const struct usage_sums *sums, char *error)
-{
-	uint64_t total = (uint64_t)v->f_blocks * v->f_frsize;
-	uint64_t kept = sums->pinned_bytes + sums->damaged_bytes;
-	char why[160], text[PARSE_TEXT_SIZE];
-
-	if (l->max_disk_bytes == 0)
-		return 0;
-	if (l->max_disk_bytes < MAX_DISK_LEAST)
-		return refuse(error, "max-disk", l->max_disk_bytes, "an archive needs 16MiB");
-	if (l->max_disk_bytes > total) {
-		(void)snprintf(why, sizeof(why), "the file system has %s in all",
-		    parse_size_text(total, text));
-		return refuse(error, "max-disk", l->max_disk_bytes, why);
-	}
-	if (kept > l->max_disk_bytes) {
-		(void)snprintf(why, sizeof(why), "what is pinned and damaged takes %s alone",
-		    parse_size_text(kept, text));
-		return refuse(error, "max-disk", l->max_disk_bytes, why);
-	}
-	return 0;
-}
-
-static int check_free(const struct prune_limits *l, const struct statvfs *v, char *error)
-{
-	uint64_t total = (uint64_t)v->f_blocks * v->f_frsize;
-	char why[160], text[PARSE_TEXT_SIZE];
-
-	if (l->min_free_bytes >= total && l->min_free_bytes > 0) {
-		(void)snprintf(why, sizeof(why), "the file system has %s in all",
-		    parse_size_text(total, text));
-		return refuse(error, "min-free", l->min_free_bytes, why);
-	}
-	if (l->min_free_inodes > 0 && v->f_files == 0) {
-		(void)snprintf(error, 256, "min-inodes %" PRIu64 ": the file system counts none",
-		    l->min_free_inodes);
-		return -ERANGE;
-	}
-	if (l->min_free_inodes > 0 && l->min_free_inodes >= v->f_files) {
-		(void)snprintf(error, 256,
-		    "min-inodes %" PRIu64 ": the file system has %" PRIu64 " in all",
-		    l->min_free_inodes, (uint64_t)v->f_files);
-		return -ERANGE;
-	}
-	return 0;
-}
-
-int retain_check(struct archive *a, const struct prune_limits *limits, char *ret_error)
-{
-	struct usage_sums sums = {0};
-	struct usage *usage;
-	struct statvfs v;
-	int rv;
-
-	if (fstatvfs(archive_root(a), &v) != 0)
-		return -errno;
-	rv = check_free(limits, &v, ret_error);
-	if (rv != 0 || limits->max_disk_bytes == 0)
-		return rv;
-	rv = usage_new(a, &usage);
-	if (rv != 0)
-		return rv;
-	rv = usage_look(usage, USAGE_ALL, &sums);
-	usage_free(usage);
-	return rv == 0 ? check_disk(limits, &v, &sums, ret_error) : rv;
-}
+/* What was claimed before a look measures, and what it measures. */
+struct sight {
+	struct prune_usage usage;
+	struct wall_claims claims;
+	/* what must be there beyond that: kept free, and claimed but perhaps not measured */
+	uint64_t disk_bytes, free_bytes, files;
+};
 
 /* ---- head room --------------------------------------------------------------------------------
  */
@@ -150,6 +88,11 @@ int retain_check(struct archive *a, const struct prune_limits *limits, char *ret
 static uint64_t bounded(uint64_t v, uint64_t least, uint64_t most)
 {
 	return v < least ? least : v > most ? most : v;
+}
+
+static uint64_t less(uint64_t from, uint64_t by)
+{
+	return from > by ? from - by : 0;
 }
 
 /* Room to be made for a limit of so many bytes, of which `spare` could be used for it at all. */
@@ -160,20 +103,71 @@ static uint64_t room_of(const struct retain *r, uint64_t limit, uint64_t spare)
 	return bounded(r->growth * ROOM_SECONDS, most / (ROOM_LEAST / ROOM_MOST), most);
 }
 
-/* The limits with the head room, or a part of it: 1 all, 2 half. */
+/*
+ * The limits with all that is to be kept free: what the sight tells, and the head room or a part of
+ * it: 1 all, 2 half.
+ */
 static void tighten(
-    const struct retain *r, const struct prune_usage *u, unsigned part, struct prune_limits *l)
+    const struct retain *r, const struct sight *s, unsigned part, struct prune_limits *l)
 {
+	const struct prune_usage *u = &s->usage;
+
 	*l = r->limits;
-	if (l->max_disk_bytes > 0)
-		l->max_disk_bytes -= room_of(r, l->max_disk_bytes, UINT64_MAX) / part;
+	if (l->max_disk_bytes > 0) {
+		l->max_disk_bytes = less(l->max_disk_bytes,
+		    s->disk_bytes + room_of(r, l->max_disk_bytes, UINT64_MAX) / part);
+		if (l->max_disk_bytes == 0) /* that would be no limit */
+			l->max_disk_bytes = 1;
+	}
 	if (l->min_free_bytes > 0 && l->min_free_bytes < u->total_bytes)
 		l->min_free_bytes +=
+		    s->free_bytes +
 		    room_of(r, l->min_free_bytes, u->total_bytes - l->min_free_bytes) / part;
 	if (l->min_free_inodes > 0 && l->min_free_inodes < u->total_inodes)
-		l->min_free_inodes +=
-		    bounded(l->min_free_inodes, 0, u->total_inodes - l->min_free_inodes) /
-		    ROOM_MOST / part;
+		l->min_free_inodes += s->files + bounded(l->min_free_inodes, 0,
+						     u->total_inodes - l->min_free_inodes) /
+						     ROOM_MOST / part;
+}
+
+/* What the archive may take, about. */
+static uint64_t space_of(const struct prune_limits *l, const struct prune_usage *u)
+{
+	uint64_t space = less(u->total_bytes, l->min_free_bytes);
+
+	return l->max_disk_bytes > 0 && l->max_disk_bytes < space ? l->max_disk_bytes : space;
+}
+
+/* What the index of a day that is written may come to, without a part more in it. */
+static uint64_t index_growth(const struct usage_day *d, uint64_t space)
+{
+	uint64_t log = LOG_BYTES + bounded(d->index_bytes, 0, space / LOG_MORE_MOST);
+
+	return less(log, d->log_bytes) + less(d->index_whole_bytes, d->index_bytes);
+}
+
+/*
+ * What is written without a claim until the next look: by the catalog, and to remove parts. The
+ * index of a day that is at rest is written with a log, too, while parts go from it.
+ */
+static uint64_t kept_free(const struct retain *r, const struct prune_usage *u)
+{
+	uint64_t space = space_of(&r->limits, u), sum = 0, at_rest = 0;
+	size_t n, written = 0;
+	const struct usage_day *d = usage_days(r->usage, &n);
+
+	for (; n > 0; n--, d++) {
+		if (d->dirty || d->log_bytes > 0) {
+			sum += index_growth(d, space);
+			written++;
+		} else if (d->index_bytes > at_rest) {
+			at_rest = d->index_bytes;
+		}
+	}
+	if (written == 0)
+		sum += LOG_BYTES; /* that of the day that is to come */
+	sum += bounded(at_rest, 0, space / LOG_MORE_MOST) + KEPT_BYTES;
+	sum += catalog_pending_rows(r->catalog) * WALL_ROW_BYTES;
+	return bounded(sum, 0, space / KEPT_MOST);
 }
 
 static void measure_growth(struct retain *r, uint64_t bytes, int64_t now_ns)
@@ -191,7 +185,7 @@ static void measure_growth(struct retain *r, uint64_t bytes, int64_t now_ns)
 	r->before_ns = now_ns;
 }
 
-/* ---- a look -----------------------------------------------------------------------------------
+/* ---- measuring and removing -------------------------------------------------------------------
  */
 
 static void set(_Atomic uint64_t *v, uint64_t to)
@@ -205,41 +199,60 @@ static void add(_Atomic uint64_t *v, uint64_t more)
 }
 
 /* Files that lie there before the index of their day tells of them. */
-static uint64_t unindexed(const struct retain *r)
+static uint64_t unindexed(const struct retain *r, uint64_t indexed)
 {
-	uint64_t indexed = catalog_indexed_bytes(r->catalog);
-	uint64_t published = atomic_load_explicit(&r->published, memory_order_relaxed);
-
-	return published > indexed ? published - indexed : 0;
+	return less(atomic_load_explicit(&r->published, memory_order_acquire), indexed);
 }
 
-static int measure(struct retain *r, int64_t now_ns, struct prune_usage *u)
+static int measure(struct retain *r, enum usage_how how, struct sight *s)
 {
-	enum usage_how how = now_ns >= r->full_ns ? USAGE_ALL : USAGE_WRITTEN;
+	/* Counted before, so that what is indexed meanwhile counts twice and not never. */
+	uint64_t indexed = catalog_indexed_bytes(r->catalog);
 	struct usage_sums sums;
 	struct statvfs v;
-	int rv = usage_look(r->usage, how, &sums);
+	int rv;
 
+	wall_look(r->wall, &s->claims);
+	rv = usage_look(r->usage, how, &sums);
 	if (rv != 0)
 		return rv;
 	if (fstatvfs(archive_root(r->archive), &v) != 0)
 		return -errno;
-	if (how == USAGE_ALL) /* at most a twentieth of the time */
-		r->full_ns = now_ns + FULL_NS + 20 * (clk_mono().ns - now_ns);
-	*u = (struct prune_usage){.disk_bytes = sums.disk_bytes + unindexed(r),
+	s->usage = (struct prune_usage){.disk_bytes = sums.disk_bytes + unindexed(r, indexed),
 	    .free_bytes = (uint64_t)v.f_bavail * v.f_frsize,
 	    .total_bytes = (uint64_t)v.f_blocks * v.f_frsize,
 	    .free_inodes = v.f_favail,
 	    .total_inodes = v.f_files,
 	    .days = sums.days};
+	if (sums.beside)
+		r->staged_seen = s->claims.staged_bytes;
+	s->free_bytes = s->claims.open_bytes + kept_free(r, &s->usage);
+	s->disk_bytes = s->free_bytes + less(s->claims.staged_bytes, r->staged_seen);
+	s->files = s->claims.open_files + KEPT_FILES;
+	return 0;
+}
+
+/* The first measure of a look. */
+static int measure_all(struct retain *r, bool urgent, struct sight *s)
+{
+	int64_t now_ns = clk_mono().ns;
+	enum usage_how how = urgent || now_ns >= r->full_ns ? USAGE_ALL : USAGE_WRITTEN;
+	int rv = measure(r, how, s);
+
+	if (rv != 0)
+		return rv;
+	if (how == USAGE_ALL) /* at most a twentieth of the time */
+		r->full_ns = now_ns + FULL_NS + 20 * (clk_mono().ns - now_ns);
 	/* What went is no growth that is missing. */
 	measure_growth(r,
-	    u->disk_bytes + atomic_load_explicit(&r->stats.removed_bytes, memory_order_relaxed),
+	    s->usage.disk_bytes +
+		atomic_load_explicit(&r->stats.removed_bytes, memory_order_relaxed),
 	    now_ns);
 	return 0;
 }
 
-static int prune(struct retain *r, const struct prune_limits *limits, struct prune_usage *u)
+/* What is there afterwards is in the sight. Returns: 0; -errno. */
+static int prune(struct retain *r, const struct prune_limits *limits, struct sight *s)
 {
 	struct prune_config config = {.archive = r->archive,
 	    .catalog = r->catalog,
@@ -248,7 +261,7 @@ static int prune(struct retain *r, const struct prune_limits *limits, struct pru
 	    .now_ns = clk_wall().ns,
 	    .stop = &r->stopping};
 	struct prune_totals totals = {0};
-	uint64_t hidden = unindexed(r);
+	uint64_t hidden = unindexed(r, catalog_indexed_bytes(r->catalog));
 	int rv;
 
 	/* What no index tells of counts, too. */
@@ -264,10 +277,14 @@ static int prune(struct retain *r, const struct prune_limits *limits, struct pru
 	add(&r->stats.removed_parts, totals.parts);
 	add(&r->stats.removed_bytes, totals.bytes);
 	add(&r->stats.removed_days, totals.days);
-	if (totals.usage.total_bytes == 0) /* it came to nothing */
-		return rv;
-	*u = totals.usage;
-	u->disk_bytes += unindexed(r);
+	if (totals.parts > 0 || totals.days > 0) {
+		struct sight after = {0};
+		int error = measure(r, USAGE_ALL, &after);
+
+		if (error == 0)
+			*s = after;
+		rv = rv == 0 ? error : rv;
+	}
 	return rv;
 }
 
@@ -293,56 +310,116 @@ static uint64_t step_of(const struct prune_limits *l, const struct prune_usage *
 	return bounded(room / ROOM_MOST / 8, STEP_LEAST, UINT64_MAX);
 }
 
+/* ---- the wall ---------------------------------------------------------------------------------
+ */
+
+/* So much there is, and so much must be: claims beyond the present ones have what is over. */
+static uint64_t beyond(uint64_t claimed, uint64_t have, uint64_t need)
+{
+	return have >= need ? claimed + (have - need) : less(claimed, need - have);
+}
+
+static struct wall_ceiling ceiling_of(const struct retain *r, const struct sight *s)
+{
+	const struct prune_limits *l = &r->limits;
+	const struct prune_usage *u = &s->usage;
+	struct wall_ceiling c = {UINT64_MAX, UINT64_MAX};
+
+	if (l->max_disk_bytes > 0)
+		c.bytes = beyond(s->claims.bytes, l->max_disk_bytes, u->disk_bytes + s->disk_bytes);
+	if (l->min_free_bytes > 0) {
+		uint64_t bytes =
+		    beyond(s->claims.bytes, u->free_bytes, l->min_free_bytes + s->free_bytes);
+
+		c.bytes = bytes < c.bytes ? bytes : c.bytes;
+	}
+	if (l->min_free_inodes > 0 && u->total_inodes > 0)
+		c.files = beyond(s->claims.files, u->free_inodes, l->min_free_inodes + s->files);
+	return c;
+}
+
+/* Who waits for what cannot be had goes on in spite of it. */
+static void move_wall(struct retain *r, const struct sight *s, const struct wall_ceiling *c)
+{
+	static const struct wall_ceiling open = {UINT64_MAX, UINT64_MAX};
+
+	wall_set(
+	    r->wall, r->hopeless ? &open : c, s->claims.bytes + step_of(&r->limits, &s->usage));
+}
+
+/*
+ * Is there no use in waiting? A ceiling does not move by what is written: the writers' part in the
+ * measure is in their claims. So if it did not rise, to remove was in vain.
+ */
+static void judge(struct retain *r, bool tried, const struct sight *s,
+    const struct wall_ceiling *before, const struct wall_ceiling *now)
+{
+	bool rose = now->bytes > before->bytes || now->files > before->files;
+
+	if ((now->bytes >= s->claims.bytes && now->files >= s->claims.files) || rose)
+		r->hopeless = false;
+	else if (tried)
+		r->hopeless = true;
+	if (r->hopeless && tried)
+		r->try_ns = clk_mono().ns + HOPELESS_NS;
+}
+
+void retain_begin(struct retain *r, const struct wall_claim *c)
+{
+	if (r != NULL && r->has_wall)
+		wall_begin(r->wall, c);
+}
+
+void retain_end(struct retain *r, const struct wall_claim *c)
+{
+	if (r != NULL && r->has_wall)
+		wall_end(r->wall, c);
+}
+
+void retain_release(struct retain *r)
+{
+	if (r != NULL)
+		wall_release(r->wall);
+}
+
+/* ---- a look -----------------------------------------------------------------------------------
+ */
+
 static int look(struct retain *r, bool urgent)
 {
 	struct prune_limits trigger, target;
-	struct prune_usage u = {0};
-	int64_t now_ns = clk_mono().ns;
-	int rv = measure(r, now_ns, &u);
-	bool due;
+	struct wall_ceiling before, now;
+	struct sight s = {0};
+	bool due, tried;
+	int rv;
 
-	if (rv != 0)
+	urgent = urgent || wall_awaited(r->wall);
+	rv = measure_all(r, urgent, &s);
+	if (rv != 0) {
+		wall_open(r->wall);
 		return rv;
-	(void)pthread_mutex_lock(&r->lock);
-	r->step = step_of(&r->limits, &u);
-	(void)pthread_mutex_unlock(&r->lock);
-	tighten(r, &u, 2, &trigger);
-	tighten(r, &u, 1, &target);
-	due = age_is_due(r, now_ns);
+	}
+	before = ceiling_of(r, &s);
+	tighten(r, &s, 2, &trigger);
+	tighten(r, &s, 1, &target);
+	due = age_is_due(r, clk_mono().ns);
 	if (!due)
 		target.max_age_ns = 0;
-	if (due ||
-	    ((urgent || now_ns >= r->try_ns) && !prune_within(&u, urgent ? &target : &trigger)))
-		rv = prune(r, &target, &u);
-	set(&r->stats.disk_bytes, u.disk_bytes);
-	set(&r->stats.free_bytes, u.free_bytes);
-	if (rv != 0 || !prune_within(&u, &r->limits))
+	tried = urgent || clk_mono().ns >= r->try_ns;
+	if (due || (tried && !prune_within(&s.usage, urgent ? &target : &trigger)))
+		rv = prune(r, &target, &s);
+	now = ceiling_of(r, &s);
+	judge(r, tried, &s, &before, &now);
+	set(&r->stats.disk_bytes, s.usage.disk_bytes);
+	set(&r->stats.free_bytes, s.usage.free_bytes);
+	if (rv != 0 || !prune_within(&s.usage, &r->limits))
 		add(&r->stats.failed, 1);
+	move_wall(r, &s, &now);
 	return rv;
 }
 
 /* ---- the thread -------------------------------------------------------------------------------
  */
-
-/* Returns whether it was woken. */
-static bool wait_for_next(struct retain *r)
-{
-	struct timespec until;
-	int64_t ns = clk_mono().ns + LOOK_NS;
-	bool woken;
-	int rv = 0;
-
-	until.tv_sec = ns / CLK_SECOND_NS;
-	until.tv_nsec = (long)(ns % CLK_SECOND_NS);
-	(void)pthread_mutex_lock(&r->lock);
-	while (!r->woken && !r->due && rv == 0 &&
-	       !atomic_load_explicit(&r->stopping, memory_order_relaxed))
-		rv = pthread_cond_timedwait(&r->wake, &r->lock, &until);
-	woken = r->woken;
-	r->woken = r->due = false;
-	(void)pthread_mutex_unlock(&r->lock);
-	return woken;
-}
 
 static void *retain_thread(void *arg)
 {
@@ -356,7 +433,7 @@ static void *retain_thread(void *arg)
 		atomic_store_explicit(&r->stats.last_error, rv, memory_order_relaxed);
 		/* Whoever sees the look counted sees what it told. */
 		atomic_fetch_add_explicit(&r->stats.looks, 1, memory_order_release);
-		urgent = wait_for_next(r);
+		urgent = wall_sleep(r->wall, clk_mono().ns + LOOK_NS);
 	}
 	return NULL;
 }
@@ -364,38 +441,15 @@ static void *retain_thread(void *arg)
 void retain_wrote(struct retain *r, uint64_t length)
 {
 	if (r != NULL)
-		add(&r->published, (length + 4095) & ~UINT64_C(4095));
+		atomic_fetch_add_explicit(
+		    &r->published, (length + 4095) & ~UINT64_C(4095), memory_order_release);
 }
 
-void retain_wake_after(struct retain *r, uint64_t bytes)
+static void retain_free(struct retain *r)
 {
-	uint64_t written;
-
-	if (r == NULL)
-		return;
-	written = atomic_fetch_add_explicit(&r->written, bytes, memory_order_relaxed) + bytes;
-	if (written < STEP_LEAST)
-		return;
-	(void)pthread_mutex_lock(&r->lock);
-	if (written >= r->step) {
-		atomic_store_explicit(&r->written, 0, memory_order_relaxed);
-		r->due = true;
-		(void)pthread_cond_signal(&r->wake);
-	}
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
-static int init_wake(struct retain *r)
-{
-	pthread_condattr_t attr;
-	int rv = pthread_condattr_init(&attr);
-
-	if (rv != 0)
-		return -rv;
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC); /* a clock that there is */
-	rv = pthread_cond_init(&r->wake, &attr);
-	(void)pthread_condattr_destroy(&attr);
-	return -rv;
+	usage_free(r->usage); /* both take NULL */
+	wall_free(r->wall);
+	free(r);
 }
 
 int retain_start(struct archive *a, struct catalog *c, const struct prune_limits *limits,
@@ -409,38 +463,25 @@ int retain_start(struct archive *a, struct catalog *c, const struct prune_limits
 	r->archive = a;
 	r->catalog = c;
 	r->limits = *limits;
-	rv = init_wake(r);
-	if (rv != 0) {
-		free(r);
-		return rv;
-	}
-	(void)pthread_mutex_init(&r->lock, NULL); /* default attributes: cannot fail on Linux */
-	rv = usage_new(a, &r->usage);
+	r->has_wall =
+	    limits->max_disk_bytes > 0 || limits->min_free_bytes > 0 || limits->min_free_inodes > 0;
+	rv = wall_new(&r->stats.waits, &r->wall);
+	if (rv == 0)
+		rv = usage_new(a, &r->usage);
 	if (rv == 0)
 		rv = thread_start("fk-retain", retain_thread, r, &r->thread);
 	if (rv != 0) {
-		usage_free(r->usage);
-		(void)pthread_cond_destroy(&r->wake);
-		(void)pthread_mutex_destroy(&r->lock);
-		free(r);
+		retain_free(r);
 		return rv;
 	}
 	*ret_retain = r;
 	return 0;
 }
 
-static void wake(struct retain *r)
-{
-	(void)pthread_mutex_lock(&r->lock);
-	r->woken = true;
-	(void)pthread_cond_signal(&r->wake);
-	(void)pthread_mutex_unlock(&r->lock);
-}
-
 void retain_wake(struct retain *r)
 {
 	if (r != NULL)
-		wake(r);
+		wall_wake(r->wall);
 }
 
 const struct retain_stats *retain_stats(const struct retain *r)
@@ -453,10 +494,8 @@ void retain_stop(struct retain *r)
 	if (r == NULL)
 		return;
 	atomic_store_explicit(&r->stopping, true, memory_order_relaxed);
-	wake(r);
+	retain_release(r);
+	wall_wake(r->wall);
 	(void)pthread_join(r->thread, NULL); /* our own, joined once */
-	usage_free(r->usage);
-	(void)pthread_cond_destroy(&r->wake);
-	(void)pthread_mutex_destroy(&r->lock);
-	free(r);
+	retain_free(r);
 }

@@ -140,17 +140,20 @@ static void add_shared(const struct usage *u, int32_t day, int day_fd, struct tr
 	(void)closedir(d); /* only read from */
 }
 
-static int read_summary(struct usage *u, int32_t day, struct dayindex_summary *ret_summary)
+static int read_summary(struct usage *u, struct usage_day *d)
 {
 	struct dayindex *x;
-	int rv = dayindex_open(u->archive, day, DAYINDEX_READ, &x);
+	int rv = dayindex_open(u->archive, d->day, DAYINDEX_READ, &x);
 
 	if (rv != 0)
 		return rv;
-	rv = dayindex_summary(x, ret_summary);
+	rv = dayindex_summary(x, &d->summary);
+	if (rv == 0)
+		rv = dayindex_bytes(x, &d->index_whole_bytes);
 	dayindex_close(x);
 	/* More than the disk holds: somebody made it up. */
-	if (rv == 0 && u->total_bytes > 0 && ret_summary->file_bytes > u->total_bytes)
+	if (rv == 0 && u->total_bytes > 0 &&
+	    (d->summary.file_bytes > u->total_bytes || d->index_whole_bytes > u->total_bytes))
 		rv = -EBADMSG;
 	return rv;
 }
@@ -178,11 +181,15 @@ static int add_segments(int day_fd, struct usage_day *d, struct tree *t)
 
 static int count_by_index(int day_fd, struct usage_day *d, struct tree *t)
 {
-	static const char *const names[] = {
-	    ".", LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
+	static const char *const names[] = {".", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
+	struct tree index = {0}, log = {0};
 
-	t->bytes = d->summary.file_bytes;
-	t->inodes = d->summary.file_parts;
+	add_name(&index, day_fd, LAYOUT_INDEX);
+	add_name(&log, day_fd, LAYOUT_INDEX "-wal");
+	d->index_bytes = index.bytes;
+	d->log_bytes = log.bytes;
+	t->bytes = d->summary.file_bytes + index.bytes + log.bytes;
+	t->inodes = d->summary.file_parts + index.inodes + log.inodes;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		add_name(t, day_fd, names[i]);
 	return add_segments(day_fd, d, t);
@@ -211,11 +218,13 @@ static int count_day(struct usage *u, int day_fd, struct usage_day *d)
 	bool complete;
 	int rv;
 
-	d->index_error = read_summary(u, d->day, &d->summary);
+	d->index_error = read_summary(u, d);
 	if (d->index_error == -ENOMEM || d->index_error == -EMFILE)
 		return d->index_error;
-	if (d->index_error != 0)
+	if (d->index_error != 0) {
 		d->summary = (struct dayindex_summary){.start_ns = INT64_MAX, .end_ns = INT64_MIN};
+		d->index_whole_bytes = 0;
+	}
 	complete = d->index_error == 0 && (!d->dirty || u->has_writer);
 	rv = complete ? count_by_index(day_fd, d, &all) : count_by_name(day_fd, d, &all);
 	add_shared(u, d->day, day_fd, &shared);
@@ -432,6 +441,7 @@ static void add_up(const struct usage *u, struct usage_sums *s)
 int usage_look(struct usage *u, enum usage_how how, struct usage_sums *ret_sums)
 {
 	struct statvfs v;
+	bool beside;
 	int rv = 1;
 
 	if (fstatvfs(archive_root(u->archive), &v) == 0)
@@ -443,9 +453,11 @@ int usage_look(struct usage *u, enum usage_how how, struct usage_sums *ret_sums)
 		rv = look_at_all(u);
 	if (rv != 0)
 		return rv;
-	if (how == USAGE_ALL || clk_mono().ns >= u->beside_due_ns)
+	beside = how == USAGE_ALL || clk_mono().ns >= u->beside_due_ns;
+	if (beside)
 		look_beside(u);
 	add_up(u, ret_sums);
+	ret_sums->beside = beside;
 	return 0;
 }
 

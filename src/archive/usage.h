@@ -32,6 +32,9 @@ struct usage_day {
 	uint64_t inodes;        /* names that would go */
 	uint64_t pinned_inodes; /* of these, what stays */
 	uint64_t segments;
+	/* of disk_bytes, its index and the log of that; 0 where no index tells */
+	uint64_t index_bytes, log_bytes;
+	uint64_t index_whole_bytes;      /* what the index comes to with what is in its log */
 	struct dayindex_summary summary; /* empty where no index tells */
 };
 
@@ -40,6 +43,7 @@ struct usage_sums {
 	uint64_t pinned_bytes;  /* below pinned, whether days share it or not */
 	uint64_t damaged_bytes; /* below damaged */
 	uint64_t days;
+	bool beside; /* what lies beside the days was looked at, too; else it is as seen last */
 };
 
 enum usage_how {

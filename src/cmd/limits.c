@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#include "archive/retain.h"
+#include "archive/prune_check.h"
 #include "base/log.h"
 
 static bool is_given(const struct share *s)
@@ -51,7 +51,7 @@ int limits_take(const char *component, const struct options *o, struct archive *
 	int rv = limits_from_options(o, a, ret_limits);
 
 	if (rv == 0)
-		rv = retain_check(a, ret_limits, error);
+		rv = prune_check(a, ret_limits, error);
 	if (rv == 0)
 		return EXIT_OK;
 	if (rv == -ERANGE) {

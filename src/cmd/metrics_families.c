@@ -207,8 +207,12 @@ static const struct metrics_family families[] = {
     {"flowkeep_retention_failures_total", "counter", AT(retention_failed),
 	"Times that the archive could not be brought within its limits. Growing: there is nothing "
 	"old enough left to remove, or it cannot be removed; the log has the reason."},
+    {"flowkeep_retention_waits_total", "counter", AT(retention_waits),
+	"Writes that waited until room was made. Growing all the time: flows come faster than old "
+	"ones can be removed, and fill the memory meanwhile."},
     {"flowkeep_archive_bytes", "gauge", AT(archive_bytes),
-	"Bytes of disk that the archive took when retention looked last; 0 where it has no limits."},
+	"Bytes of disk that the archive took when retention looked last; 0 where it has no "
+	"limits."},
     {"flowkeep_archive_filesystem_size_bytes", "gauge", AT(disk_bytes),
 	"Size of the file system that the archive lies on; NaN where it cannot be read."},
     {"flowkeep_archive_filesystem_available_bytes", "gauge", AT(disk_available_bytes),

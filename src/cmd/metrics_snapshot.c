@@ -101,6 +101,7 @@ static void take_retention(const struct retain *retain, struct metrics_snapshot 
 	s->removed_days = ledger_get(&r->removed_days);
 	s->archive_bytes = ledger_get(&r->disk_bytes);
 	s->retention_failed = ledger_get(&r->failed);
+	s->retention_waits = ledger_get(&r->waits);
 }
 
 static void take_disk(const char *dir, struct metrics_snapshot *s)

@@ -83,7 +83,7 @@ struct metrics_snapshot {
 	/* retention; all 0 where the archive has no limits */
 	uint64_t removed_parts, removed_bytes, removed_days;
 	uint64_t archive_bytes; /* when it looked last */
-	uint64_t retention_failed;
+	uint64_t retention_failed, retention_waits;
 
 	/* the file system that the archive lies on; METRICS_UNKNOWN */
 	uint64_t disk_bytes, disk_available_bytes;

@@ -16,6 +16,7 @@
 
 #include "archive/rescan.h"
 #include "archive/retain.h"
+#include "archive/tarfmt.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "base/log.h"
@@ -50,14 +51,21 @@ struct saver {
 	/* records of what the store has gathered, in its order */
 	struct record gathered[STORE_GATHER_PARTS];
 	unsigned gathered_count;
-	int64_t gathered_ns; /* when the first of them came */
-	int64_t tick_ns;     /* when the store's clock is due */
+	uint64_t gathered_bytes; /* at most, with their headers */
+	int64_t gathered_ns;     /* when the first of them came */
+	int64_t tick_ns;         /* when the store's clock is due */
 	struct batch taken[TAKE];
 };
 
 /* A full disk is full until there is so much room again. */
 #define ROOM_BYTES  (UINT64_C(1) << 20)
 #define ROOM_INODES 64
+
+/* What a packet takes beside its bytes, at most: a gzip member and a stored block of its own. */
+#define PACKET_OVERHEAD 32
+
+/* A staged part that is larger than this is not copied, see store_segments.c. */
+#define STORE_COPY_BYTES (UINT64_C(1) << 20)
 
 /* How often the store looks for segments and days that have been quiet. */
 #define TICK_NS (5 * CLK_SECOND_NS)
@@ -239,6 +247,56 @@ static void name_staged(struct saver *s, const struct batch *b)
 		l->no_file = true;
 }
 
+/* ---- what a write takes on the disk at most: see retain.h -------------------------------------
+ */
+
+/* A member of a segment: its header in front, and zeros behind it. */
+static uint64_t member_bytes(uint64_t len)
+{
+	return len + TARFMT_HEADER_MAX_BYTES + TARFMT_BLOCK_BYTES;
+}
+
+static struct wall_claim claim_stage(const struct saver *s, bool begin)
+{
+	uint64_t front = begin ? TARFMT_BLOCK_BYTES : 0;
+
+	return (struct wall_claim){
+	    .bytes = s->out_len + front, .files = begin, .where = WALL_STAGED};
+}
+
+static struct wall_claim claim_gathered(const struct saver *s)
+{
+	return (struct wall_claim){
+	    .bytes = s->gathered_bytes, .files = 1, .parts = s->gathered_count};
+}
+
+/* A staged part is copied to its segment, unless it is so large that it becomes one. */
+static uint64_t copied_bytes(const struct tally *t)
+{
+	uint64_t pkts = t->pkts[0] + t->pkts[1];
+	uint64_t most = t->captured_bytes + pkts * (PCAPFMT_RECORD_HEADER_BYTES + PACKET_OVERHEAD);
+
+	return member_bytes(most < STORE_COPY_BYTES ? most : STORE_COPY_BYTES);
+}
+
+static struct wall_claim claim_publish(const struct saver *s, const struct batch *b, bool staged)
+{
+	struct wall_claim c = {.bytes = s->out_len, .files = 1, .parts = 1};
+
+	if (s->config->store == STORE_FILES) {
+		c.files = !staged;
+		return c;
+	}
+	/* What is gathered is not written yet. */
+	if (!staged && member_bytes(s->out_len) <= STORE_GATHER_BYTES)
+		return (struct wall_claim){0};
+	c.bytes += staged ? copied_bytes(&b->record.tally) : member_bytes(0);
+	return c;
+}
+
+/* ---- batches ----------------------------------------------------------------------------------
+ */
+
 /* BATCH_FLUSH: to the staged file. A file whose beginning could not be written is begun again. */
 static void flush(struct saver *s, struct batch *b)
 {
@@ -246,6 +304,7 @@ static void flush(struct saver *s, struct batch *b)
 	bool begin = !b->staged || (before != NULL && before->no_file);
 	uint64_t pkts = chain_pkts(b->chunks);
 	struct store_part part = part_of(b);
+	struct wall_claim claim;
 	struct loss *l = NULL;
 	mono_t start;
 	int rv;
@@ -256,10 +315,12 @@ static void flush(struct saver *s, struct batch *b)
 	if (begin)
 		put_file_header(s, b->record.key.linktype);
 	put_packets(s, b);
-	retain_wake_after(s->config->retain, s->out_len);
+	claim = claim_stage(s, begin);
+	retain_begin(s->config->retain, &claim);
 	start = clk_mono();
 	rv = store_stage(
 	    s->store, &part, begin ? STORE_STAGE_CREATE : STORE_STAGE_APPEND, s->out, s->out_len);
+	retain_end(s->config->retain, &claim);
 	note_write(s, start, rv);
 	note_disk(s, rv);
 	if (rv != 0) {
@@ -300,15 +361,17 @@ static uint64_t record_pkts(const struct record *r)
 /* Publishes what the store has gathered, and tells the catalog. */
 static void flush_store(struct saver *s)
 {
+	struct wall_claim claim;
 	mono_t start;
 	int rv;
 
 	if (s->gathered_count == 0)
 		return;
+	claim = claim_gathered(s);
+	retain_begin(s->config->retain, &claim);
 	start = clk_mono();
 	rv = store_flush(s->store);
 	note_write(s, start, rv);
-	retain_wake_after(s->config->retain, STORE_GATHER_BYTES);
 	note_disk(s, rv);
 	for (unsigned i = 0; i < s->gathered_count; i++) {
 		const struct record *r = &s->gathered[i];
@@ -317,7 +380,9 @@ static void flush_store(struct saver *s)
 		if (rv == 0)
 			catalog_put(s->config->catalog, r);
 	}
+	retain_end(s->config->retain, &claim);
 	s->gathered_count = 0;
+	s->gathered_bytes = 0;
 	store_told(s->store);
 }
 
@@ -337,6 +402,7 @@ static void account_published(struct saver *s, struct batch *b, const struct sto
 		if (s->gathered_count == 0)
 			s->gathered_ns = clk_mono().ns;
 		s->gathered[s->gathered_count++] = *r;
+		s->gathered_bytes += member_bytes(r->length);
 		if (s->config->sync == SYNC_EACH || s->gathered_count == STORE_GATHER_PARTS)
 			flush_store(s);
 		return;
@@ -387,6 +453,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 	struct store_part part = part_of(b);
 	enum store_result result = STORE_PUBLISHED;
 	uint64_t pkts = b->record.tally.pkts[0] + b->record.tally.pkts[1];
+	struct wall_claim claim;
 	struct loss loss;
 	int rv;
 
@@ -406,8 +473,11 @@ static void close_lossy(struct saver *s, struct batch *b)
 	part.day = clk_day(b->record.tally.first_ns);
 	s->out_len = 0;
 	put_record(s, &b->record);
+	claim = claim_publish(s, b, true);
+	retain_begin(s->config->retain, &claim);
 	rv = publish(s, &part, true, &result);
 	account_published(s, b, &part, rv, result);
+	retain_end(s->config->retain, &claim);
 }
 
 /* BATCH_DISCARD: nothing of the part stays. */
@@ -429,6 +499,7 @@ static void close_part(struct saver *s, struct batch *b)
 {
 	struct store_part part = part_of(b);
 	enum store_result result = STORE_PUBLISHED;
+	struct wall_claim claim;
 	mono_t start;
 	int rv;
 
@@ -441,11 +512,14 @@ static void close_part(struct saver *s, struct batch *b)
 		put_file_header(s, b->record.key.linktype);
 	put_packets(s, b);
 	put_record(s, &b->record);
+	claim = claim_publish(s, b, b->staged);
+	retain_begin(s->config->retain, &claim);
 	start = clk_mono();
 	rv = publish(s, &part, b->staged, &result);
 	if (result != STORE_GATHERED)
 		note_write(s, start, rv);
 	account_published(s, b, &part, rv, result);
+	retain_end(s->config->retain, &claim);
 }
 
 static void take_batch(struct saver *s, struct batch *b)
@@ -608,6 +682,7 @@ void savers_stop(struct savers *s)
 {
 	if (s == NULL)
 		return;
+	retain_release(s->config.retain); /* what is left is written at once */
 	for (int i = 0; i < s->threads; i++)
 		queue_close(s->saver[i].queue);
 	for (int i = 0; i < s->threads; i++) {

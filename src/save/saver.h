@@ -45,7 +45,7 @@ struct savers_config {
 	uint64_t segment_bytes; /* these two as in struct store_config */
 	int64_t segment_age_ns;
 	struct names *names;   /* these six outlive the savers; NULL: there are only files */
-	struct retain *retain; /* told when the disk is full; NULL: nobody */
+	struct retain *retain; /* gives room for what is to be written; NULL: there is no limit */
 	struct archive *archive;
 	struct catalog *catalog;
 	struct slab *slab; /* where chunks go back to */
@@ -78,7 +78,10 @@ const struct savers_stats *savers_stats(const struct savers *s);
 /* savers_latency_bound_ns - upper bound of a bucket of savers_stats.writes. */
 int64_t savers_latency_bound_ns(int bucket);
 
-/* savers_stop - write all that was put, end the threads. Takes NULL. s is gone afterwards. */
+/*
+ * savers_stop - write all that was put, end the threads. Takes NULL. s is gone afterwards. From the
+ * beginning on nobody waits for room.
+ */
 void savers_stop(struct savers *s);
 
 #endif

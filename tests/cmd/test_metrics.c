@@ -163,6 +163,7 @@ static void fill(struct metrics_snapshot *s)
 	s->removed_days = 144;
 	s->retention_failed = 145;
 	s->archive_bytes = 146;
+	s->retention_waits = 147;
 	s->disk_bytes = 135;
 	s->disk_available_bytes = 136;
 	s->disk_inodes = 137;
@@ -221,6 +222,7 @@ START_TEST(every_number_stands_under_its_own_name)
 	    {"flowkeep_retention_removed_days_total", "144"},
 	    {"flowkeep_retention_failures_total", "145"},
 	    {"flowkeep_archive_bytes", "146"},
+	    {"flowkeep_retention_waits_total", "147"},
 	    {"flowkeep_archive_filesystem_size_bytes", "135"},
 	    {"flowkeep_archive_filesystem_available_bytes", "136"},
 	    {"flowkeep_archive_filesystem_inodes", "137"},

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A capture on a small disk. Without limits the disk runs full: it says so once, counts what does not
 # fit, and goes on by itself when there is room. With limits room is made before that: no packet is
-# lost, the limits are kept but for a moment, and it is the oldest that goes. Limits that cannot be
-# met are refused at start. In both stores.
+# lost, the limits are kept at every moment, and it is the oldest that goes. Limits that cannot be met
+# are refused at start. In both stores.
 . "$(dirname "$0")/lib.sh"
 . "$here/netlib.sh"
 need tcpreplay curl gzip sqlite3 python3
@@ -200,11 +200,10 @@ for name in "${names[@]}"; do
 	same "$name: archived" "$(json packets_read)" "$(json packets_archived)"
 	same "$name: lines that tell of a full disk" '' "$(grep 'cannot' err)"
 	case $name in
-	# What is written while room is being made comes on top: an eighth, on a machine that is busy.
-	disk.*) check "$name: at most 32 MiB are taken, and an eighth in a moment: $most" test "$most" -le $((36 << 20)) ;;
-	free.files) check "$name: at least 16 MiB are free, less an eighth in a moment: $least" test "$least" -ge $((14 << 20)) ;;
-	free.segments) check "$name: a third is free, less an eighth in a moment: $least" test "$least" -ge $(((48 << 20) * 29 / 100)) ;;
-	inodes.*) check "$name: at least 3000 inodes are free, less an eighth in a moment: $least_inodes" test "$least_inodes" -ge 2600 ;;
+	disk.*) check "$name: at most 32 MiB are taken: $most" test "$most" -le $((32 << 20)) ;;
+	free.files) check "$name: at least 16 MiB are free: $least" test "$least" -ge $((16 << 20)) ;;
+	free.segments) check "$name: a third is free: $least" test "$least" -ge $(((48 << 20) * 33 / 100)) ;;
+	inodes.*) check "$name: at least 3000 inodes are free: $least_inodes" test "$least_inodes" -ge 3000 ;;
 	esac
 	verify_clean "$name/a"
 	"$FLOWKEEP" find -d "$name/a" --format uuid 'before 2026-02-01T00:00:00Z' >old

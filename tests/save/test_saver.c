@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/clk.h"
 #include "support/gzcheck.h"
 #include "support/quick.h"
 #include "support/random.h"
@@ -332,6 +335,100 @@ START_TEST(whoever_does_not_wait_is_refused_by_a_full_queue_and_keeps_the_chunks
 }
 END_TEST
 
+/* ---- a disk without room ----------------------------------------------------------------------
+ */
+
+/* A catalog that is busy with a question, until `go_on` is posted: no look removes anything. */
+static sem_t busy, go_on;
+
+static int be_busy(const struct record *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	(void)sem_post(&busy);
+	while (sem_wait(&go_on) != 0)
+		;
+	return -ECANCELED; /* once is enough */
+}
+
+static void *ask(void *catalog)
+{
+	(void)catalog_each_name(catalog, clk_day(T0), be_busy, NULL);
+	return NULL;
+}
+
+static pthread_t hold_catalog(struct saverig *rig)
+{
+	pthread_t asker;
+
+	(void)sem_init(&busy, 0, 0);
+	(void)sem_init(&go_on, 0, 0);
+	ck_assert_int_eq(pthread_create(&asker, NULL, ask, rig->catalog), 0);
+	while (sem_wait(&busy) != 0)
+		;
+	return asker;
+}
+
+static void start_savers(struct saverig *rig, struct retain *retain)
+{
+	const struct savers_config config = {.threads = 1,
+	    .sync = SYNC_NONE,
+	    .codec = {.kind = CODEC_ZLIB, .level = 1},
+	    .retain = retain,
+	    .archive = rig->archive,
+	    .catalog = rig->catalog,
+	    .slab = rig->slab,
+	    .ledger = &rig->ledger};
+
+	ck_assert_int_eq(savers_start(&config, &rig->savers), 0);
+}
+
+START_TEST(a_saver_without_room_writes_nothing_but_when_it_is_stopped)
+{
+	const struct prune_limits limits = {.max_disk_bytes = 1};
+	struct saverig rig;
+	struct saverig_flow flow[2];
+	struct retain *retain;
+	pthread_t asker;
+	uint64_t before;
+
+	saverig_start(&rig, NULL, 1, "zlib:1", SYNC_NONE);
+	saverig_flow_begin(&rig, &flow[0], 0, T0);
+	saverig_packets(&rig, &flow[0], 5, 100);
+	saverig_end(&rig, &flow[0], END_FIN);
+	savers_stop(rig.savers);
+	before = ledger_get(&rig.ledger.packets_archived);
+	ck_assert_int_eq(close(archive_touch_day(rig.archive, clk_day(T0))), 0);
+	asker = hold_catalog(&rig);
+	ck_assert_int_eq(retain_start(rig.archive, rig.catalog, &limits, &retain), 0);
+
+	start_savers(&rig, retain);
+	saverig_flow_begin(&rig, &flow[1], 1, T0);
+	saverig_packets(&rig, &flow[1], 5, 100);
+	if (_i == 1)
+		saverig_flush(&rig, &flow[1]);
+	saverig_end(&rig, &flow[1], END_FIN);
+	while (atomic_load(&retain_stats(retain)->waits) == 0 &&
+	       ledger_get(&rig.ledger.packets_archived) == before)
+		(void)sched_yield();
+	ck_assert_uint_eq(ledger_get(&rig.ledger.packets_archived), before);
+	ck_assert_uint_eq(tempdir_count(tempdir_path(rig.dir, ".staging")), 0);
+	savers_stop(rig.savers);
+	rig.savers = NULL;
+	ck_assert_uint_eq(
+	    ledger_get(&rig.ledger.packets_archived), ledger_get(&rig.ledger.packets_read));
+
+	(void)sem_post(&go_on);
+	(void)pthread_join(asker, NULL);
+	retain_stop(retain);
+	archive_leave_day(rig.archive, clk_day(T0));
+	saverig_stop(&rig);
+	saverig_flow_free(&flow[0]);
+	saverig_flow_free(&flow[1]);
+	saverig_close(&rig);
+}
+END_TEST
+
 START_TEST(no_savers_are_stopped_without_harm)
 {
 	savers_stop(NULL);
@@ -373,6 +470,7 @@ static Suite *saver_suite(void)
 
 	tcase_add_test(t, a_name_from_an_event_is_the_name_of_the_file);
 	tcase_add_test(t, the_largest_record_of_all_fits);
+	tcase_add_loop_test(t, a_saver_without_room_writes_nothing_but_when_it_is_stopped, 0, 2);
 	tcase_add_test(t, no_savers_are_stopped_without_harm);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, saver_tests("segments", into_segments));
