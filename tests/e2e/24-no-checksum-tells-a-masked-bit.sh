@@ -4,8 +4,7 @@
 # checksums are like; and what had good checksums has good ones still.
 . "$(dirname "$0")/lib.sh"
 . "$here/privacylib.sh"
-values4=256 values6=64 wrong=16
-[ -z "$quick" ] || values4=16 values6=8 wrong=8
+values4=$(size 256 4 8) values6=$(size 64 5 8) wrong=$(size 16 5 8) few=$(size 8 5 5)
 
 # Right checksums; those of a sender that leaves the rest to its hardware; and wrong ones.
 for kind in right partial wrong; do
@@ -23,8 +22,8 @@ for kind in right partial wrong; do
 done
 
 # With addresses kept, or one bit less hidden, the same question is answered with no.
-generate family --values 8 4 few.4
-generate family --values 8 6 few.6
+generate family --values "$few" 4 few.4
+generate family --values "$few" 6 few.6
 for policy in none netblock:25,49; do
 	for version in 4 6; do
 		ask_no "IPv$version, --anonymize $policy" same "few.$version" --anonymize "$policy"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Markers in payloads, addresses and hardware addresses are planted wherever one can hide; whatever the
-# policy hides is in no byte that a run leaves: flow files, staged files, index and its log, messages at
-# debug, JSON, metrics, what find prints, names of files. In made captures, in real ones, and live.
+# policy hides is in no byte that a run leaves: flow files, segments, staged files, index and its log,
+# messages at debug, JSON, metrics, what find prints, names of files. In made captures, in real ones, and live.
 . "$(dirname "$0")/lib.sh"
 need python3
 export PYTHONDONTWRITEBYTECODE=1
@@ -17,16 +17,20 @@ counts() { python3 -c 'import json, sys
 l = json.load(open(sys.argv[1]))
 print(l["packets_read"], l["packets_archived"], l["flows"], sorted(l["skipped"].items()), sorted(l["dropped"].items()))' "$1"; }
 
-# archive NAME INPUT STATUS OPTIONS...: leaves everything that is said in NAME.said
+# archive NAME INPUT STATUS OPTIONS...: leaves everything that is said in NAME.said. Of the forms that find
+# knows, a small run has another one of each archive.
+forms=(table json csv uuid) archives=0
 archive() {
-	local name=$1 input=$2 status=$3 format
+	local name=$1 input=$2 status=$3 format n
 	shift 3
 	mkdir "$name.said"
 	run "$status" "$FLOWKEEP" split -v -v -d "$name" --json --sync none --protocols all "$@" "$input"/*.pcap
 	check "$name: the ledger balances" balanced
 	cp out "$name.said/ledger"
 	cp err "$name.said/log"
-	for format in table json csv uuid; do
+	archives=$((archives + 1))
+	for ((n = 0; n < $(size 4 1 2); n++)); do
+		format=${forms[(archives + n) % 4]}
 		run 0 "$FLOWKEEP" find -v -v -d "$name" --format "$format"
 		cat out err >"$name.said/find.$format"
 	done
@@ -43,8 +47,13 @@ archive markers.plain markers 1
 archive addresses.plain addresses 1
 archive macs.plain macs 0
 for what in markers addresses macs; do
+	status=1
+	[ $what != macs ] || status=0
 	check "$what: all are found where no policy hides them" nowhere --present $what/needles $what.plain $what.plain.said
 	counts $what.plain.said/ledger >$what.counts
+	archive $what.plain.segments $what $status --store segments
+	same "$what: flow files beside segments" "" "$(flow_files $what.plain.segments)"
+	check "$what: all are found in segments where no policy hides them" nowhere --present $what/needles $what.plain.segments $what.plain.segments.said
 done
 
 # hide NAME INPUT OPTIONS...
@@ -64,6 +73,9 @@ for payload in headers zero full; do
 	hide $payload.netblock addresses --payload $payload --anonymize netblock
 	hide $payload.cryptopan addresses --payload $payload --anonymize cryptopan --anonymize-key "$key"
 done
+hide headers.segments markers --payload headers --anonymize netblock --store segments
+hide zero.segments addresses --payload zero --anonymize cryptopan --anonymize-key "$key" --store segments
+hide macs.segments macs --anonymize-mac --anonymize-key "$key" --store segments
 hide full.netblock.stored addresses --anonymize netblock --compress none
 hide 64.netblock addresses --payload 64 --anonymize netblock:16,32
 hide macs.alone macs --anonymize-mac --anonymize-key "$key"
@@ -125,8 +137,6 @@ END
 # Real captures: no address of a flow that the oracle knows, but in what netblock keeps.
 captures=${FLOWKEEP_CAPTURES:-}
 if [ -d "$captures/oracle" ] && command -v tshark >/dev/null; then
-	every=1
-	[ -z "${FLOWKEEP_QUICK-}" ] || every=5
 	# real NAME EVERY OPTIONS...: of each so manieth capture
 	real() {
 		local name=$1 list
@@ -150,8 +160,8 @@ if [ -d "$captures/oracle" ] && command -v tshark >/dev/null; then
 		check "$name: exit status (some captures are damaged)" test $? -le 1
 	done
 	check "hardware addresses of real captures" python3 "$here/hidden_captures.py" --macs links.plain links.macs
-	real real.netblock $every --payload headers --anonymize netblock
-	real real.cryptopan 5 --payload headers --anonymize cryptopan --anonymize-key "$key"
+	real real.netblock "$(size 1 8 5)" --payload headers --anonymize netblock
+	real real.cryptopan "$(size 5 12 10)" --payload headers --anonymize cryptopan --anonymize-key "$key"
 else
 	echo "real captures skipped: no captures, or no tshark"
 	skipped=$((skipped + 1))
@@ -245,7 +255,7 @@ check "live, netblock: something is where it should not be" nowhere all l.netblo
 same "live, netblock: clients" "10.77.1.0 fd77:1::" "$(ends l.netblock.said/find.json client_ip)"
 same "live, netblock: servers" "10.77.1.0 fd77:1::" "$(ends l.netblock.said/find.json server_ip)"
 
-live l.exempt "addresses/1.pcap markers/1.pcap" --anonymize cryptopan --anonymize-key "$key" --anonymize-exempt local --anonymize-mac --payload zero
+live l.exempt "addresses/1.pcap markers/1.pcap" --store segments --anonymize cryptopan --anonymize-key "$key" --anonymize-exempt local --anonymize-mac --payload zero
 cat live.macs >>all
 check "live, cryptopan: something is where it should not be" nowhere all l.exempt l.exempt.copy l.exempt.said
 same "live, exempt: servers" "10.77.1.1 fd77:1::1" "$(ends l.exempt.said/find.json server_ip)"

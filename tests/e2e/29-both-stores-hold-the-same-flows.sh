@@ -71,8 +71,7 @@ END
 	[ ! -s tar.err ] || cat tar.err
 }
 
-flows=400
-[ -z "${FLOWKEEP_QUICK:-}${FLOWKEEP_SANITIZED:-}" ] || flows=120
+flows=$(size 400 60 120)
 run 0 "$FLOWGEN" --flows "$flows" --mean-bytes 40KiB --duration 50h --reuse-fraction 0.05 \
 	--midstream-fraction 0.05 --vlan-fraction 0.1 --fragment-fraction 0.05 mix.pcap
 for store in files segments; do
@@ -98,7 +97,7 @@ run 0 "$FLOWKEEP" split -q -d mix.files --store segments --protocols all --json 
 same "files archived again into segments" 0 "$(json .packets_archived)"
 
 # Flows that are larger than a part may be.
-run 0 "$FLOWGEN" --flows 3 --bytes 200MB --payload random --udp-fraction 0 --duration 60s big.pcap
+run 0 "$FLOWGEN" --flows "$(size 3 1 1)" --bytes "$(size 200 70 70)MB" --payload random --udp-fraction 0 --duration 60s big.pcap
 for store in files segments; do
 	run 0 "$FLOWKEEP" split -q -d "big.$store" --store "$store" --compress none big.pcap
 done

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need tshark capinfos mergecap gzip python3
 
-"${FLOWGEN:?is the generator}" --format nspcap --flows 120 --mean-bytes 4KiB --duration 20s --interleave 40 --seed 33 in.pcap
+"${FLOWGEN:?is the generator}" --format nspcap --flows "$(size 120 60 60)" --mean-bytes "$(size 4 8 8)KiB" --duration 20s --interleave 40 --seed 33 in.pcap
 run 0 "$FLOWKEEP" split -q -d files --protocols all in.pcap
 run 0 "$FLOWKEEP" split -q -d segments --store segments --protocols all in.pcap
 
@@ -144,8 +144,24 @@ check "a name says so too" grep -q "left unfinished: '$uuid'" err
 check "what is published is given" cmp open.pcap named.pcap
 rm "files/.staging/00000000000000ff.$uuid"
 
-# Days are packed while all of them are fetched, again and again: no reader notices.
+# All of a day is packed between its being found and its being read: fetch waits for who reads the pipe
+# that it writes to, long before it has opened its last file. So it does not matter when pack is at work.
 run 0 "$FLOWKEEP" fetch -q -d files --raw -w before.gz -e 'packets > 0'
+check "it does not fit into a pipe and a buffer: $(stat -c %s before.gz files.all.pcap)" \
+	test "$(stat -c %s files.all.pcap)" -gt $(((256 + 64 + 64) * 1024))
+cp -a files stopped
+"$FLOWKEEP" fetch -d stopped -e 'packets > 0' 2>stopped.err | {
+	dd bs=24 count=1 status=none
+	"$FLOWKEEP" pack -q -d stopped >pack.err 2>&1 || echo "exit status $?" >>pack.err
+	cat
+} >stopped.pcap
+same "fetch and pack" "0 0" "${PIPESTATUS[*]}"
+check "pack says nothing: $(head -3 pack.err)" test ! -s pack.err
+same "files that are left" "" "$(flow_files stopped)"
+check "what was packed before it was read is what it was: $(grep -v packets stopped.err | head -3)" \
+	cmp stopped.pcap files.all.pcap
+
+# Days are packed while all of them are fetched, again and again: no reader notices.
 "$FLOWKEEP" pack -q -d files &
 pack=$!
 fetched=0

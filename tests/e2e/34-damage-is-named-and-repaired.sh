@@ -6,8 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 need python3 sqlite3 cmp
 
-rounds=15
-[ -z "${FLOWKEEP_SANITIZED:-}${FLOWKEEP_QUICK:-}" ] || rounds=6
+rounds=$(size 15 4 6)
 "$FLOWGEN" --flows 150 --duration 20 --mean-bytes 3000 --seed 34 in.pcap || fail "flowgen"
 # One saver: the same flips hit the same flows in every run.
 run 0 "$FLOWKEEP" split -q -d files --savers 1 --protocols all in.pcap

@@ -14,14 +14,13 @@ export ASAN_OPTIONS
 	echo "skipped: cannot trace a process here"
 	exit 77
 }
-[ -z "${FLOWKEEP_QUICK:-}${FLOWKEEP_SANITIZED:-}" ] || sample=yes
-seed=35 all=0
+seed=35 all=0 every=$(size 1 6 4)
 
-# kills NUMBER NAME KIND OPTIONS... -- COMMAND...: of a sample a quarter is enough
+# kills NUMBER NAME KIND OPTIONS... -- COMMAND...: so many, or one in so many of them
 kills() {
 	local number=$1 name=$2 kind=$3
 	shift 3
-	[ -z "${sample-}" ] || number=$(((number + 3) / 4))
+	number=$(((number + every - 1) / every))
 	all=$((all + number)) seed=$((seed + 1))
 	if python3 "$here/killed.py" --name "$name" --kind "$kind" --kills "$number" --seed $seed \
 		${KEEP_KILLED:+--keep "$KEEP_KILLED"} "$@" >told 2>&1; then

@@ -62,8 +62,7 @@ for archive in odd named odd.segments; do
 done
 
 archives="files segments packed mixed headers odd odd.segments named"
-each=63 listed="files mixed odd named"
-[ -z "${FLOWKEEP_QUICK:-}${FLOWKEEP_SANITIZED:-}" ] || each=12 listed=odd
+each=$(size 63 6 12) listed=$(size "files mixed odd named" odd odd)
 seed=0 all=0 some=0
 for archive in $archives; do
 	seed=$((seed + 1))

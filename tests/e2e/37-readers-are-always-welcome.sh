@@ -47,7 +47,7 @@ for f in csv.DictReader(open("out")):
 		run 0 "$@" "$FLOWKEEP" fetch -q -d "$dir" "$uuid"
 		check "$words: fetch says no more: $(cat err)" test ! -s err
 		same "$words: packets of $uuid" "$packets" "$(tcpdump -n -r out 2>/dev/null | wc -l)"
-	done < <(shuf -n 5 --random-source=/dev/zero found)
+	done < <(shuf -n "$(size 5 2 3)" --random-source=/dev/zero found)
 	run 0 "$@" "$FLOWKEEP" du -d "$dir" --format csv
 	check "$words: du says no more: $(cat err)" test ! -s err
 	same "$words: flows that du counts" "$(wc -l <found)" "$(grep '^total,' out | cut -d, -f2)"
@@ -138,11 +138,11 @@ reads "what was refused did no harm" split
 
 # ---- who reads all the time ------------------------------------------------------------------------
 
-rounds=$(size 60 6 10)
+rounds=$(size 60 4 8) each=$(size 400 100 200)
 day=86400
 first=$((($(date +%s) / day - 30) * day))
 for old in 0 1 2 3 4 5; do
-	"$FLOWGEN" --flows 400 --mean-bytes 4000 --udp-fraction 0 --seed $((70 + old)) \
+	"$FLOWGEN" --flows "$each" --mean-bytes 4000 --udp-fraction 0 --seed $((70 + old)) \
 		--start $((first + old * day + 3600)) --duration 5h old$old.pcap || fail "flowgen"
 done
 for ((round = 0; round < rounds; round++)); do

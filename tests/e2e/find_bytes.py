@@ -16,6 +16,8 @@ A secret is looked for in every form that it could take:
     v6      16 bytes; any 6 in a row of the last 10; all notations, also of its last 64 bits
     mac     6 bytes, as the EUI-64 in an IPv6 address; with colons, hyphens, none
 
+Flow files are looked at as they are and inflated, wherever they lie: by themselves or in a segment.
+
 Forms of 4 bytes are not looked for in compressed streams, where they would occur by chance, but in
 what those inflate to; nor in the pages of an index (its lists of where cells begin look like 10.153.10.131),
 but in the values that it holds.
@@ -29,6 +31,7 @@ import tempfile
 import zlib
 
 WINDOW = 6
+TAR_BLOCK = 512
 
 
 def windows(data):
@@ -169,6 +172,28 @@ def files(paths):
             sys.exit(f"{path}: is not there")
 
 
+def segment_members(data):
+    """The (name, content) of each member of a segment, and all bytes around them. The last may be torn."""
+    contents, around, at = [], [], 0
+    while len(data) >= at + TAR_BLOCK and data[at]:
+        size = int(data[at + 124 : at + 136].strip(b"\0 "), 8)
+        begin, end = at + TAR_BLOCK, at + TAR_BLOCK + size
+        is_file = data[at + 156 : at + 157] in b"0\0"  # else it is more of the next one's header
+        around.append(data[at:begin] if is_file else data[at:end])
+        if is_file:
+            contents.append((data[at : at + 100].rstrip(b"\0").decode(errors="replace"), data[begin:end]))
+        at = end + -size % TAR_BLOCK
+        around.append(data[end:at])
+    return contents, b"".join(around) + data[at:]
+
+
+def add_flow(readable, compressed, place, data):
+    inflated, extras = members(data)
+    readable.add(f"{place}, inflated", inflated)
+    readable.add(f"{place}, headers of members", extras)
+    compressed.add(place, data)
+
+
 def gather(paths):
     """One haystack of what can be read, one of compressed streams."""
     readable, compressed = Haystack(), Haystack()
@@ -179,10 +204,12 @@ def gather(paths):
             data = f.read()
         readable.add(f"the name {path}", os.fsencode(path))
         if data[:2] == b"\x1f\x8b":
-            inflated, extras = members(data)
-            readable.add(f"{path}, inflated", inflated)
-            readable.add(f"{path}, headers of members", extras)
-            compressed.add(path, data)
+            add_flow(readable, compressed, path, data)
+        elif path.endswith(".tar"):
+            contents, around = segment_members(data)
+            readable.add(f"{path}, around its members", around)
+            for name, content in contents:
+                add_flow(readable, compressed, f"{path}, {name}", content)
         elif os.path.basename(path).startswith("flows.sqlite"):
             compressed.add(path, data)
             if path.endswith(".sqlite"):

@@ -396,7 +396,8 @@ class Campaign:
                 subprocess.run(["cp", "-a", self.archive, "as-killed"], check=True)
         self.crashed = set()
         before = self.check_middle()
-        with_reindex = number % 2 == 1 and os.path.isdir(self.archive)
+        # By turns; where a campaign has but one kill, the next one has the other way.
+        with_reindex = (number + self.o.seed) % 2 == 1 and os.path.isdir(self.archive)
         where += ", recovered by " + ("reindex" if with_reindex else "split")
         self.recover(with_reindex, self.archive)
         if self.o.kind == "pin" and os.path.isdir(self.archive + "/pinned"):

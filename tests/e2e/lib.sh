@@ -75,6 +75,17 @@ rows_sum() {
 	done | sha256sum
 }
 
+# size FULL SANITIZED QUICK: the one that fits this run
+size() {
+	if [ -n "${FLOWKEEP_SANITIZED-}" ]; then
+		echo "$2"
+	elif [ -n "${FLOWKEEP_QUICK-}" ]; then
+		echo "$3"
+	else
+		echo "$1"
+	fi
+}
+
 need() {
 	local program
 	for program in "$@"; do

@@ -43,17 +43,6 @@ trap net_cleanup EXIT
 in_server() { ip netns exec "$server_ns" "$@"; }
 in_client() { ip netns exec "$client_ns" "$@"; }
 
-# size FULL SANITIZED QUICK: the one that fits this run
-size() {
-	if [ -n "${FLOWKEEP_SANITIZED-}" ]; then
-		echo "$2"
-	elif [ -n "${FLOWKEEP_QUICK-}" ]; then
-		echo "$3"
-	else
-		echo "$1"
-	fi
-}
-
 now_ns() { date +%s%N; }
 
 # await SECONDS WORDS COMMAND...: until the command succeeds; says what was awaited if it never does

@@ -4,7 +4,6 @@
 # to privacy_check.py, and the real captures.
 need tshark python3
 export FLOWKEEP PYTHONDONTWRITEBYTECODE=1
-if [ -n "${FLOWKEEP_QUICK-}${FLOWKEEP_SANITIZED-}" ]; then quick=1; else quick=; fi
 
 # generate ARGUMENT...: as privacy.py tells
 generate() { python3 "$here/privacy.py" "$@" || fail "privacy.py $*"; }
@@ -38,7 +37,7 @@ archive() {
 	check "$dir: the ledger balances" balanced
 }
 
-# real_captures: sets captures to their paths (one in eight if quick), and list has them, one a line
+# real_captures: sets captures to their paths (all, or one in so many), and list has them, one a line
 real_captures() {
 	captures=()
 	: >list
@@ -48,6 +47,6 @@ real_captures() {
 		return 1
 	fi
 	find "$FLOWKEEP_CAPTURES" \( -name expected -o -name oracle \) -prune -o -type f ! -name 'MANIFEST*' ! -name 'README*' -print |
-		sort | awk -v every="${quick:+8}" 'NR % (every ? every : 1) == 0' >list
+		sort | awk -v every="$(size 1 16 8)" 'NR % every == 3 % every' >list # some of them damaged
 	mapfile -t captures <list
 }

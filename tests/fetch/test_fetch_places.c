@@ -270,6 +270,77 @@ START_TEST(the_index_knows_where_pack_has_put_a_part)
 }
 END_TEST
 
+/* Gives out what was found earlier. The caller frees. */
+static uint8_t *fetch_found(const struct part *const *parts, size_t count, size_t *ret_n)
+{
+	struct fetch_job job = {.places = {rig.archive, ask_query, &rig},
+	    .parts = parts,
+	    .count = count,
+	    .flows = count,
+	    .as = rig.as,
+	    .bad = builder_complain,
+	    .bad_arg = &rig.complaints};
+
+	ck_assert_int_eq(outfile_new(rig.out_path, OUTFILE_PLAIN, &job.out), 0);
+	ck_assert_int_eq(fetch_parts(&job, &rig.totals), 0);
+	ck_assert_int_eq(outfile_commit(job.out), 0);
+	outfile_free(job.out);
+	ck_assert_str_eq(rig.complaints.text, "");
+	ck_assert_uint_eq(rig.totals.pkts, 60);
+	return fetchrig_bytes(&rig, NULL, ret_n);
+}
+
+/* pcap, pcapng and raw: that it was moved between search and reading shows nowhere. */
+START_TEST(what_was_packed_since_it_was_found_comes_out_as_before)
+{
+	static const enum fetch_as forms[] = {FETCH_AS_PCAP, FETCH_AS_PCAPNG, FETCH_AS_RAW};
+	struct record r[3];
+	const struct part **parts;
+	uint8_t *before, *after;
+	size_t n, before_n, after_n;
+
+	rig.as = forms[_i];
+	add_three(INDEXED, r);
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	parts = fetchrig_parts(&rig, &n);
+	ck_assert_uint_eq(n, 3);
+	before = fetch_found(parts, n, &before_n);
+	pack_days();
+	after = fetch_found(parts, n, &after_n);
+	ck_assert_uint_eq(after_n, before_n);
+	ck_assert_mem_eq(after, before, before_n);
+	free(after);
+	free(before);
+	free(parts);
+}
+END_TEST
+
+/* Says each time that the part lies in the next segment, where a record says. */
+static int wander(struct part *p, void *record)
+{
+	p->segment = ++located;
+	p->offset = ((const struct record *)record)->offset;
+	return 0;
+}
+
+/* It is packed, pruned and packed while it is looked for: it is not looked for without end. */
+START_TEST(a_part_that_moves_while_it_is_looked_for_is_looked_for_three_times)
+{
+	struct record r = *builder_add(rig.builder, &three[0], INDEXED);
+
+	builder_end_writer(rig.builder, ENDS_CLEANLY);
+	fetchrig_segment(&rig, 3 + (uint32_t)_i, &r, 1);
+	rig.locate = wander;
+	rig.locate_arg = &r;
+	located = 0;
+	ck_assert_int_eq(fetchrig_fetch(&rig), 0);
+	ck_assert_uint_eq(located, 3);
+	ck_assert_uint_eq(rig.totals.pkts, _i == 0 ? 30 : 0);
+	ck_assert_str_eq(
+	    rig.complaints.text, _i == 0 ? "" : DAY "flows-3.tar: " UUID_A ".pcap.gz: missing\n");
+}
+END_TEST
+
 /* A segment like one of ours that holds a single part, of another name and of the same length. */
 static uint8_t *make_stranger(const struct built_part *p, const struct record *r, size_t *ret_n)
 {
@@ -620,6 +691,9 @@ int main(void)
 	tcase_add_test(place, a_part_that_was_removed_since_is_said_to_be);
 	tcase_add_test(place, a_part_that_the_index_still_tells_of_is_missing);
 	tcase_add_test(place, the_index_knows_where_pack_has_put_a_part);
+	tcase_add_loop_test(place, what_was_packed_since_it_was_found_comes_out_as_before, 0, 3);
+	tcase_add_loop_test(
+	    place, a_part_that_moves_while_it_is_looked_for_is_looked_for_three_times, 0, 2);
 	tcase_add_test(place, another_part_in_its_place_is_not_taken_for_it);
 	suite_add_tcase(suite, place);
 	tcase_set_timeout(memory, 120);
