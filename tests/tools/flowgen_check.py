@@ -23,6 +23,7 @@ CASES = [
     ("--flows 300 --syn-only-fraction 0.3 --syn-retransmit-fraction 0.3", "retransmission rto"),
     ("--flows 300 --packets 1:12 --midstream-fraction 1", ""),
     ("--flows 300 --headers --format pcapng", ""),
+    ("--flows 300 --mean-bytes 60k --small-segment-fraction 0.5 --fragment-fraction 0.1", ""),
     ("--flows 4 --bytes 12M --duration 5s", ""),
     ("--preset concurrent --flows 2000", ""),
     ("--flows 800 --udp-fraction 0.2 --vlan-fraction 0.2 --fragment-fraction 0.1 --seed 7"

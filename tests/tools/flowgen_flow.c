@@ -14,10 +14,12 @@
 #define SMALL_BYTES  900 /* below this a flow's budget is counted in packets */
 #define SMALL_PACKET 82  /* a frame without payload and its record */
 #define MEDIA_MIN    40
+#define SMALL_MIN    112u /* segments of at least 100 bytes, beside timestamps */
+#define SMALL_SPAN   500u
 #define MEDIA_PERIOD 32u /* datagrams from one report to the next */
 
 struct traits {
-	bool v6, udp, text;
+	bool v6, udp, text, small;
 	uint16_t vlan;
 	uint64_t bits; /* for the server's address and port */
 };
@@ -36,6 +38,7 @@ static struct traits tuple_traits(const struct flowgen_options *o, uint32_t tupl
 	which = flowgen_random_below(&r, 4);
 	t.vlan = flowgen_random_chance(&r, o->vlan_ppm) ? vlans[which] : 0;
 	t.bits = flowgen_random_next(&r);
+	t.small = flowgen_random_chance(&r, o->small_segment_ppm);
 	return t;
 }
 
@@ -159,12 +162,16 @@ void flowgen_flow_start(
 	f->end_ns = birth->now_ns + birth->life_ns;
 	f->record = o->format == FLOWGEN_PCAPNG ? 34 : 16; /* the padding to 32 bits is averaged */
 	f->overhead = (uint16_t)(f->record + 14 + (t.vlan != 0 ? 4 : 0) + (t.v6 ? 40 : 20));
-	f->mss = t.v6 ? 1440 : 1460;
+	f->mss_said = t.v6 ? 1440 : 1460;
+	f->mss = f->mss_said;
 	if (t.text)
 		f->traits |= FLOWGEN_TEXT;
 	if (flowgen_random_chance(&f->random, o->fragment_ppm))
 		f->traits |= FLOWGEN_FRAGMENTS;
 	choose_budget(o, birth->budget_bytes, f);
+	/* Plans that count packets or fragments rely on full segments. */
+	if (t.small && !(f->traits & (FLOWGEN_COUNTS | FLOWGEN_FRAGMENTS)))
+		f->mss = (uint16_t)(SMALL_MIN + flowgen_random_below(&f->random, SMALL_SPAN));
 	if (t.udp)
 		start_udp(f);
 	else

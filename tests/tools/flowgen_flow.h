@@ -62,9 +62,10 @@ struct flowgen_flow {
 	uint32_t round_mark;         /* the round ends when this is acknowledged */
 	uint32_t window, window_max; /* of congestion, bytes */
 	uint32_t rtt_ns;
-	uint32_t gap_ns; /* between segments */
-	uint32_t said;   /* messages or datagrams so far */
-	uint16_t mss;
+	uint32_t gap_ns;   /* between segments */
+	uint32_t said;     /* messages or datagrams so far */
+	uint16_t mss;      /* what it fills a segment with */
+	uint16_t mss_said; /* what the SYNs announce */
 	uint16_t lead_len; /* of the request, or of UDP's next datagram */
 	uint16_t overhead; /* of a frame, up to the IP header, and its record in the file */
 	uint16_t piece;    /* where the next fragment of the datagram in work starts */

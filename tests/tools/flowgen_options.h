@@ -32,7 +32,8 @@ struct flowgen_options {
 	uint32_t syn_only_ppm;
 	uint32_t syn_retransmit_ppm;
 	uint32_t out_of_order_ppm; /* of data segments */
-	uint64_t end_weight[3];    /* indexed by enum flowgen_end */
+	uint32_t small_segment_ppm;
+	uint64_t end_weight[3]; /* indexed by enum flowgen_end */
 	bool verbose;
 	const char *list_path; /* NULL: no list */
 	const char *path;      /* "-": standard output */

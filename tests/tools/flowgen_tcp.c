@@ -132,7 +132,7 @@ static void describe(
 	p->timestamps = f->traits & FLOWGEN_TIMESTAMPS;
 	p->tsval = (uint32_t)flowgen_mix(f->key + side) + (uint32_t)(f->datagram_ns / FLOWGEN_MS);
 	p->tsecr = f->tsval[!side];
-	p->mss = (uint16_t)(f->mss + (p->timestamps ? 12 : 0));
+	p->mss = f->mss_said;
 	if (flags & FLOWGEN_TCP_RST)
 		p->window = 0;
 	else if (flags & FLOWGEN_TCP_SYN)
