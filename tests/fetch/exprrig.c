@@ -5,6 +5,7 @@
 #include <check.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <uuid/uuid.h>
 
@@ -251,6 +252,13 @@ void exprrig_random_term(struct random *r, char ret_text[EXPRRIG_TERM_SIZE])
 	default:
 		time_term(r, ret_text);
 	}
+}
+
+unsigned exprrig_rounds(unsigned full)
+{
+	const char *sanitized = getenv("FLOWKEEP_SANITIZED");
+
+	return sanitized != NULL && sanitized[0] != '\0' ? full / 8 : full;
 }
 
 struct expr *exprrig_parse(const char *text)

@@ -48,6 +48,9 @@ void exprrig_random_flow(struct random *r, size_t count, struct exprrig_flow *re
 /* exprrig_random_term - any term of the language, mostly with values that flows have. */
 void exprrig_random_term(struct random *r, char ret_text[EXPRRIG_TERM_SIZE]);
 
+/* exprrig_rounds - so many random rounds; under a sanitizer, which makes each slow, an eighth. */
+unsigned exprrig_rounds(unsigned full);
+
 /* exprrig_parse - parse, or fail the test. */
 struct expr *exprrig_parse(const char *text);
 

@@ -17,6 +17,7 @@
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "fetch/expr.h"
+#include "fetch/exprrig.h"
 #include "fetch/query.h"
 #include "fetchrig.h"
 #include "support/random.h"
@@ -554,7 +555,7 @@ START_TEST(a_search_finds_what_one_finds_who_looks_at_every_flow)
 	char text[TEXT_SIZE];
 
 	make_world((uint64_t)_i + 1);
-	for (int i = 0; i < EXPRESSIONS; i++) {
+	for (unsigned i = 0; i < exprrig_rounds(EXPRESSIONS); i++) {
 		make_expression(3, text, sizeof(text));
 		compare(text);
 	}
