@@ -27,7 +27,7 @@ examples() {
 example() {
 	case $1 in
 	"flowkeep capture "*) in_net "$1 --check" ;;
-	"flowkeep events "*) in_net "timeout --preserve-status -s TERM 1 $1" ;;
+	"flowkeep events "*) in_net "timeout --foreground --preserve-status -s TERM 1 $1" ;;
 	# What these do depends on how old the recorded capture is by now.
 	"flowkeep pack "* | "flowkeep prune "*) rm -rf copy && cp -a archive copy && bash -c "${1//-d archive/-d copy}" ;;
 	*) bash -o pipefail -c "${1//UUID/$uuid}" ;;
