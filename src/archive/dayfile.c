@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "archive/dayfilter.h"
 #include "archive/dayschema.h"
 #include "base/fileio.h"
 
@@ -113,6 +114,8 @@ static int prepare_files(const struct place *p)
 	if (dirfd < 0)
 		return dirfd;
 	if (p->mode == DAYINDEX_WRITE)
+		rv = dayfilter_remove(dirfd);
+	if (rv == 0 && p->mode == DAYINDEX_WRITE)
 		rv = create_db(dirfd);
 	if (rv == 0)
 		rv = check_files(dirfd);

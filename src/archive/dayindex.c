@@ -10,9 +10,11 @@
 #include <stdlib.h>
 
 #include "archive/dayfile.h"
+#include "archive/dayfilter.h"
 #include "archive/dayrow.h"
 #include "archive/dayschema.h"
 #include "archive/dayselect.h"
+#include "base/fileio.h"
 
 #define CLOSE_BUSY_MS 1000
 
@@ -31,6 +33,7 @@ static const char *const statements[STATEMENTS] = {
 };
 
 struct dayindex {
+	struct archive *archive;
 	sqlite3 *db;
 	sqlite3_stmt *kept[STATEMENTS]; /* prepared when first needed */
 	struct dayselect select;
@@ -53,6 +56,7 @@ int dayindex_open(
 		return rv;
 	}
 	x->mode = mode;
+	x->archive = a;
 	x->select = (struct dayselect){.db = x->db, .day = day};
 	*ret_index = x;
 	return 0;
@@ -380,12 +384,27 @@ int dayindex_select_oldest(struct dayindex *x, dayindex_fn *fn, void *arg)
  * not work out is left to the next writer: readers do without them, and the log stays while a
  * reader is inside.
  */
-static void leave_in_order(struct dayindex *x)
+static int leave_in_order(struct dayindex *x)
 {
 	dayindex_rollback(x);
 	(void)sqlite3_busy_timeout(x->db, CLOSE_BUSY_MS); /* has no way to fail */
 	(void)dayschema_make_secondary(x->db);
-	(void)dayschema_exec(x->db, "PRAGMA journal_mode = DELETE");
+	return dayschema_exec(x->db, "PRAGMA journal_mode = DELETE");
+}
+
+/* Without a filter the index itself is asked. */
+static void leave_filter(struct dayindex *x)
+{
+	int fd = archive_open_day(x->archive, x->select.day);
+	struct dayfilter *f;
+
+	if (fd < 0)
+		return;
+	if (dayfilter_make(x->db, fd, &f) == 0) {
+		(void)dayfilter_write(f, fd);
+		dayfilter_free(f);
+	}
+	fileio_close(fd);
 }
 
 void dayindex_close(struct dayindex *x)
@@ -395,8 +414,8 @@ void dayindex_close(struct dayindex *x)
 	for (int i = 0; i < STATEMENTS; i++)
 		(void)sqlite3_finalize(x->kept[i]); /* takes NULL; repeats errors */
 	dayselect_finish(&x->select);
-	if (x->mode == DAYINDEX_WRITE)
-		leave_in_order(x);
+	if (x->mode == DAYINDEX_WRITE && leave_in_order(x) == 0)
+		leave_filter(x);
 	(void)sqlite3_close(x->db); /* no statement is open: cannot be busy */
 	free(x);
 }

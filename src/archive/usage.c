@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "archive/dayfilter.h"
 #include "archive/layout.h"
 #include "archive/pin.h"
 #include "archive/segment.h"
@@ -181,7 +182,8 @@ static int add_segments(int day_fd, struct usage_day *d, struct tree *t)
 
 static int count_by_index(int day_fd, struct usage_day *d, struct tree *t)
 {
-	static const char *const names[] = {".", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
+	static const char *const names[] = {
+	    ".", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal", DAYFILTER_NAME};
 	struct tree index = {0}, log = {0};
 
 	add_name(&index, day_fd, LAYOUT_INDEX);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "archive/dayfilter.h"
 #include "archive/layout.h"
 #include "archive/segment.h"
 #include "base/fileio.h"
@@ -50,7 +51,7 @@ static bool is_index(const char *name)
 
 	return strncmp(name, LAYOUT_INDEX, n) == 0 &&
 	       (name[n] == '\0' || strcmp(name + n, "-wal") == 0 || strcmp(name + n, "-shm") == 0 ||
-		   strcmp(name + n, "-journal") == 0);
+		   strcmp(name + n, "-journal") == 0 || strcmp(name, DAYFILTER_NAME) == 0);
 }
 
 static int read_names(struct dayfiles *f, DIR *d, dayfiles_fn *stranger, void *arg)

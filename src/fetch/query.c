@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/dayfilter.h"
 #include "archive/pin.h"
 #include "fetch/daysearch.h"
 #include "fetch/query_private.h"
@@ -192,6 +193,22 @@ static struct unindexed unindexed_of(const struct finding *f)
 	    .bad_arg = (void *)f->source};
 }
 
+/* Has the index of a day surely no row of any name that is looked for? */
+static bool lacks_all(const struct finding *f, int32_t day)
+{
+	const struct query_words *w = f->words;
+	struct dayfilter *filter;
+	bool lacks = true;
+
+	if (w->words == NULL || w->match != DAYINDEX_EXACT ||
+	    dayfilter_open(f->source->archive, day, &filter) != 0)
+		return false;
+	for (size_t i = 0; i < w->count && lacks; i++)
+		lacks = settled(f, i, day) || dayfilter_lacks(filter, w->words[i]);
+	dayfilter_free(filter);
+	return lacks;
+}
+
 static int find_in_day(struct finding *f, int32_t day)
 {
 	const struct unindexed u = unindexed_of(f);
@@ -201,7 +218,7 @@ static int find_in_day(struct finding *f, int32_t day)
 
 	if (archive_day_dirty(f->source->archive, day))
 		rv = unindexed_scan(&u, day, f->parts);
-	return rv == 0 ? daysearch_day(&d, day) : rv;
+	return rv == 0 && !lacks_all(f, day) ? daysearch_day(&d, day) : rv;
 }
 
 static int find_names(struct finding *f)

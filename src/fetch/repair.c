@@ -15,10 +15,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/dayfilter.h"
 #include "archive/mend.h"
 #include "archive/pin.h"
 #include "archive/rescan.h"
 #include "base/fileio.h"
+#include "fetch/filtercheck.h"
 #include "fetch/indexcheck.h"
 #include "fetch/partcheck.h"
 #include "fetch/repair_private.h"
@@ -150,8 +152,8 @@ static void repair_file(const char *name, void *arg)
 
 static void move_index(struct repair_job *j, const char *why)
 {
-	static const char *const names[] = {
-	    LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
+	static const char *const names[] = {LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm",
+	    LAYOUT_INDEX "-journal", DAYFILTER_NAME};
 	char path[DAMAGED_PATH_SIZE];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -169,11 +171,16 @@ static void move_index(struct repair_job *j, const char *why)
 static void judge_index(struct repair_job *j)
 {
 	struct dayindex *x = NULL;
+	uint64_t hidden = 0;
 	int rv = dayindex_open(j->archive, j->from.day, DAYINDEX_READ, &x);
 
 	if (rv == 0)
 		rv = indexcheck(x);
+	if (rv == 0)
+		rv = filtercheck(j->archive, j->from.day, x, &hidden);
 	dayindex_close(x);
+	if (hidden > 0) /* as whenever the index is written */
+		repair_done(j, DAYFILTER_NAME, "made anew: it hid %" PRIu64 " parts", hidden);
 	if (rv == -EBADMSG)
 		move_index(j, "it is damaged");
 	else if (rv == -ENOENT)

@@ -25,10 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "archive/dayfilter.h"
 #include "archive/lockfile.h"
 #include "archive/pack.h"
 #include "archive/rescan.h"
 #include "base/fileio.h"
+#include "fetch/filtercheck.h"
 #include "fetch/indexcheck.h"
 #include "fetch/partcheck.h"
 #include "fetch/verify_private.h"
@@ -149,6 +151,19 @@ static void check_index(struct verify_day *d)
 
 	if (rv != 0)
 		drop_index(d, daysearch_reason(rv));
+}
+
+static void check_filter(struct verify_day *d)
+{
+	uint64_t hidden = 0;
+	int rv = d->index != NULL ? filtercheck(d->archive, d->number, d->index, &hidden) : 0;
+
+	if (rv != 0)
+		drop_index(d, daysearch_reason(rv));
+	else if (hidden > 0)
+		verify_damage(d, DAYFILTER_NAME,
+		    "hides %" PRIu64 " parts of the index; 'flowkeep reindex' makes it anew",
+		    hidden);
 }
 
 /* Nothing is found in an index that is not there. */
@@ -387,6 +402,7 @@ static int check_day(struct verify_day *d)
 		return rv;
 	open_index(d);
 	check_index(d);
+	check_filter(d);
 	dayfiles_each(d->files, check_file, d);
 	segments = dayfiles_segments(d->files, &n);
 	for (size_t i = 0; i < n && !d->gone; i++)

@@ -34,7 +34,7 @@ START_TEST(every_part_keeps_its_name_and_its_bytes_and_its_row)
 		bytes += g.part[i].record.length;
 	ck_assert_uint_eq(g.totals.parts, PACKRIG_PARTS);
 	ck_assert_uint_eq(g.totals.bytes, bytes);
-	ck_assert_uint_eq(g.totals.segments, tempdir_count(g.day) - 1);
+	ck_assert_uint_eq(g.totals.segments, tempdir_count(g.day) - 2);
 	ck_assert_uint_eq(g.totals.left, 0);
 	ck_assert_uint_eq(tempdir_mode(packrig_path(&g, "flows-1.tar")) & 0137, 0);
 	packrig_finish(&g);
@@ -240,7 +240,7 @@ START_TEST(a_day_without_an_index_is_left_as_it_is)
 	packrig_begin(&g);
 	ck_assert_int_eq(unlink(packrig_path(&g, LAYOUT_INDEX)), 0);
 	ck_assert_int_eq(packrig_pack(&g), -ENOENT);
-	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS);
+	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS + 1);
 	packrig_finish(&g);
 }
 END_TEST
@@ -258,7 +258,7 @@ START_TEST(a_segment_that_cannot_be_written_leaves_all_files_where_they_are)
 	tempdir_limit(UINT64_MAX);
 	ck_assert_int_eq(rv, -EFBIG);
 	ck_assert_uint_eq(g.totals.parts, 0);
-	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS + 1);
+	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS + 2);
 	for (unsigned i = 0; i < PACKRIG_PARTS - 1; i++)
 		ck_assert_uint_eq(packrig_check_readable(&g, &g.part[i]).segment, 0);
 	ck_assert_int_eq(packrig_pack(&g), 0);

@@ -44,7 +44,7 @@ START_TEST(killed_while_copying)
 	tempdir_write(packrig_path(&g, PACK_TEMPORARY), g.part[0].bytes, 600);
 	packrig_check_all_readable(&g);
 	mend(&g);
-	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS + 1);
+	ck_assert_uint_eq(tempdir_count(g.day), PACKRIG_PARTS + 2);
 	ck_assert_int_eq(packrig_pack(&g), 0);
 	packrig_check_packed(&g);
 	packrig_finish(&g);

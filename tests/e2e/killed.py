@@ -189,7 +189,7 @@ def in_order(archive, kind):
             wrong(f"{name} is there {len(found)} times, {'equal' if len(set(found)) == 1 else 'different'}")
     for day in day_dirs(archive):
         for name in os.listdir(day):
-            if not PART.match(name) and not SEGMENT.match(name) and name != "flows.sqlite":
+            if not PART.match(name) and not SEGMENT.match(name) and name not in ("flows.sqlite", "flows.sqlite-names"):
                 wrong(f"left over: {day}/{name}")
             elif SEGMENT.match(name) and not members(os.path.join(day, name))[1]:
                 wrong(f"tar does not read {day}/{name} to its end")

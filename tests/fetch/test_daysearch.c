@@ -267,6 +267,7 @@ START_TEST(a_day_that_was_removed_since_is_no_fault)
 	struct question q = {0};
 
 	builder_remove(g.builder, INDEX);
+	builder_remove(g.builder, INDEX "-names");
 	builder_remove(g.builder, DAY "/" UUID_A ".pcap.gz");
 	builder_remove(g.builder, DAY "/" UUID_B ".pcap.gz");
 	(void)snprintf(path, sizeof(path), "%s/" DAY, builder_dir(g.builder));

@@ -3,10 +3,12 @@
  * to. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "archive_builder.h"
@@ -575,6 +577,32 @@ START_TEST(a_damaged_index_is_named_and_the_others_searched)
 }
 END_TEST
 
+/* It is damaged, and nobody sees it but who has a reason to look: its filter counts. */
+START_TEST(an_index_that_surely_lacks_a_name_is_not_asked)
+{
+	char path[PATH_MAX];
+	struct timespec times[2];
+	struct stat st;
+	size_t n;
+
+	add_two_days();
+	(void)snprintf(path, sizeof(path), "%s/2026/01/01/flows.sqlite", builder_dir(b));
+	ck_assert_int_eq(stat(path, &st), 0);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	builder_wipe(b, "2026/01/01/flows.sqlite", 4096, (size_t)st.st_size - 4096);
+	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	(void)find_one(UUID_B, DAYINDEX_EXACT, &n);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(complaints.count, 0);
+	(void)find_one(UUID_B, DAYINDEX_PREFIX, &n);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(complaints.count, 1);
+	(void)find_words((const char *const[]){UUID_B, UUID_A}, 2, DAYINDEX_EXACT, &n);
+	ck_assert_uint_eq(complaints.count, 2);
+}
+END_TEST
+
 START_TEST(an_empty_day_needs_no_index)
 {
 	size_t n;
@@ -702,6 +730,7 @@ int main(void)
 	tcase_add_test(t, a_torn_file_without_a_row_is_named_and_the_others_found);
 	tcase_add_test(t, a_day_without_index_is_named_once_and_the_others_searched);
 	tcase_add_loop_test(t, a_damaged_index_is_named_and_the_others_searched, 0, 2);
+	tcase_add_test(t, an_index_that_surely_lacks_a_name_is_not_asked);
 	tcase_add_test(t, an_empty_day_needs_no_index);
 	tcase_add_test(t, a_day_that_was_begun_after_the_archive_was_opened_is_no_damage);
 	tcase_add_test(t, a_staged_flow_is_told_by_its_whole_name_or_its_beginning);

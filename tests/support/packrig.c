@@ -210,5 +210,5 @@ void packrig_check_packed(const struct packrig *g)
 		count++;
 	ck_assert_uint_ge(count, 3);
 	check_segments(g, count);
-	ck_assert_uint_eq(tempdir_count(g->day), count + 1); /* and the index */
+	ck_assert_uint_eq(tempdir_count(g->day), count + 2); /* the index and its filter */
 }
