@@ -22,8 +22,8 @@ static const struct latelib_symbol symbols[] = {
 
 START_TEST(functions_of_the_library_are_in_the_table)
 {
-	struct functions f = {NULL, NULL};
-	struct latelib l = LATELIB_INIT(LIBC, symbols, &f);
+	static struct functions f;
+	static struct latelib l = LATELIB_INIT(LIBC, symbols, &f);
 	const struct functions *got;
 	const char *why = NULL;
 
@@ -37,8 +37,8 @@ END_TEST
 
 START_TEST(a_library_is_loaded_once)
 {
-	struct functions f = {NULL, NULL};
-	struct latelib l = LATELIB_INIT(LIBC, symbols, &f);
+	static struct functions f;
+	static struct latelib l = LATELIB_INIT(LIBC, symbols, &f);
 	const char *why = NULL;
 
 	ck_assert_ptr_nonnull(latelib_load(&l, &why));
@@ -50,8 +50,8 @@ END_TEST
 
 START_TEST(a_library_that_is_not_there_is_named_each_time)
 {
-	struct functions f = {NULL, NULL};
-	struct latelib l = LATELIB_INIT("libnowhere.so.77", symbols, &f);
+	static struct functions f;
+	static struct latelib l = LATELIB_INIT("libnowhere.so.77", symbols, &f);
 
 	for (int i = 0; i < 2; i++) {
 		const char *why = NULL;
@@ -68,8 +68,8 @@ START_TEST(a_function_that_is_not_there_is_named_with_its_library)
 	static const struct latelib_symbol strange[] = {
 	    {"strlen", offsetof(struct functions, strlen)},
 	    {"no_such_function", offsetof(struct functions, atoi)}};
-	struct functions f = {NULL, NULL};
-	struct latelib l = LATELIB_INIT(LIBC, strange, &f);
+	static struct functions f;
+	static struct latelib l = LATELIB_INIT(LIBC, strange, &f);
 	const char *why = NULL;
 
 	ck_assert_ptr_null(latelib_load(&l, &why));
