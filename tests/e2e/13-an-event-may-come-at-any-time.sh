@@ -11,8 +11,7 @@ net_start
 # as many packets as the dump has of the connection that is not named
 unnamed() { tcpdump -n -r missing.pcap 'tcp port 30020' 2>/dev/null | wc -l; }
 unnamed_are_dropped() {
-	[ "$(in_server curl -s -m 20 http://127.0.0.1:9990/metrics |
-		sed -n 's/^flowkeep_packets_dropped_total{reason="no_uuid"} //p')" = "$(unnamed)" ]
+	[ "$(scrape | sed -n 's/^flowkeep_packets_dropped_total{reason="no_uuid"} //p')" = "$(unnamed)" ]
 }
 
 # scene GROUP OPTIONS...

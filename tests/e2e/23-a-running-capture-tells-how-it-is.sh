@@ -7,7 +7,6 @@
 . "$here/netlib.sh"
 need curl
 
-scrape() { in_server curl -s -m 20 http://127.0.0.1:9990/metrics; }
 # metric FILE SERIES
 metric() { awk -v name="$2" '$1 == name { print $2 }' "$1"; }
 staged() { find a/.staging -type f -size +0 | wc -l; }

@@ -195,7 +195,6 @@ echo marker bytes b7e151628aed2a6abf7158809cf4f3c7 always >marker
 	echo server_mac mac ${server_mac//:/} always
 	echo client_mac mac ${client_mac//:/} always
 } >live.macs
-scrape() { in_server curl -s -m 20 http://127.0.0.1:9990/metrics; }
 staged() { find "$1/.staging" -type f -size +0 | wc -l; }
 has_staged() { [ "$(staged "$1")" -ge "$2" ]; }
 said() { grep -q "^$1" live.out || { gone "$live_pid" && ! grep -q done live.out; }; }

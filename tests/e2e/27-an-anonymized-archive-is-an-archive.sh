@@ -256,7 +256,6 @@ fi
 need curl
 staged() { [ "$(find a/.staging -type f -size +0 | wc -l)" -ge "$1" ]; }
 archived() { [ "$(flow_files a | wc -l)" -ge "$1" ]; }
-scrape() { in_server curl -s -m 20 http://127.0.0.1:9990/metrics; }
 net_start
 start_server --prefix e2e 8080
 policy=(--payload headers --anonymize cryptopan --anonymize-mac --anonymize-key live.key)

@@ -23,7 +23,6 @@ disk() {
 	small_disks+=("$1")
 }
 
-scrape() { in_server curl -s -m 20 http://127.0.0.1:9990/metrics; }
 metric() { awk -v name="$1" '$1 == name { print $2 }' scraped; }
 is_at_least() { scrape >scraped && [ "$(metric "$1")" -ge "$2" ] 2>/dev/null; }
 is_equal() { scrape >scraped && [ "$(metric "$1")" -eq "$2" ] 2>/dev/null; }

@@ -43,6 +43,9 @@ trap net_cleanup EXIT
 in_server() { ip netns exec "$server_ns" "$@"; }
 in_client() { ip netns exec "$client_ns" "$@"; }
 
+# the metrics of a capture that was started with --metrics 127.0.0.1:9990
+scrape() { in_server curl -s -m 20 http://127.0.0.1:9990/metrics; }
+
 now_ns() { date +%s%N; }
 
 # await SECONDS WORDS COMMAND...: until the command succeeds; says what was awaited if it never does
