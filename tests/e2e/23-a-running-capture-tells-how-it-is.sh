@@ -12,6 +12,7 @@ metric() { awk -v name="$2" '$1 == name { print $2 }' "$1"; }
 staged() { find a/.staging -type f -size +0 | wc -l; }
 has_staged() { [ "$(staged)" -ge "$1" ]; }
 says() { grep -q -- "$1" "$capture_err"; }
+begun() { [ "$(metric <(scrape) flowkeep_flows_begun_total)" -ge "$1" ]; }
 archived() { [ "$(metric <(scrape) flowkeep_packets_archived_total)" -ge "$1" ]; }
 
 net_start
@@ -29,6 +30,7 @@ same "not found" 404 "$(in_server curl -s -m 20 -o /dev/null -w '%{http_code}' h
 
 start_client held --connections 20 --mix hold:1 --port 20000 --release 10.77.1.1/8080
 await 60 "open connections" client_open held
+await 60 "their flows" begun 20
 kill -HUP "$capture_pid"
 kill -USR2 "$capture_pid"
 await 60 "20 staged files after SIGUSR2" has_staged 20
