@@ -200,7 +200,7 @@ static void count_indexed(struct catalog *c)
 
 	for (size_t i = 0; i < c->group_count; i++)
 		if (c->group[i].segment == 0)
-			bytes += (c->group[i].length + 4095) & ~UINT64_C(4095);
+			bytes += layout_disk_bytes(c->group[i].length);
 	atomic_fetch_add_explicit(&c->indexed_bytes, bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&c->pending_rows, c->group_count, memory_order_relaxed);
 }

@@ -78,17 +78,26 @@ static int create_db(int dirfd)
 	return 0;
 }
 
+/* SQLite's own come first. */
+#define SQLITE_NAMES 4
+
+static const char *const names[SQLITE_NAMES + 1] = {LAYOUT_INDEX, LAYOUT_INDEX "-wal",
+    LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal", DAYFILTER_NAME};
+
+const char *dayfile_name(unsigned i)
+{
+	return i < sizeof(names) / sizeof(names[0]) ? names[i] : NULL;
+}
+
 /*
  * SQLite follows links, and waits for FIFOs. Nothing is opened to look at: closing the descriptor
  * would take the locks from a connection that this process has already, see fcntl(2).
  */
 static int check_files(int dirfd)
 {
-	static const char *const names[] = {
-	    LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm", LAYOUT_INDEX "-journal"};
 	struct stat st;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < SQLITE_NAMES; i++) {
 		if (fstatat(dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			if (!S_ISREG(st.st_mode))
 				return -EBADMSG;

@@ -19,4 +19,10 @@
  */
 int dayfile_open(struct archive *a, int32_t day, enum dayindex_mode mode, sqlite3 **ret_db);
 
+/*
+ * dayfile_name - the names that belong to an index, from 0 on: its file, what SQLite keeps beside
+ * that (https://www.sqlite.org/tempfiles.html), its filter. Returns: NULL behind the last.
+ */
+const char *dayfile_name(unsigned i);
+
 #endif

@@ -10,13 +10,14 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <uuid/uuid.h>
 #include <zlib.h>
 
+#include "archive/dayrow.h"
 #include "archive/dayschema.h"
 #include "base/clk.h"
 #include "base/fileio.h"
 #include "packet/hash.h"
+#include "pcapfile/pcapfmt.h"
 
 #define MAGIC       "FKNAMES1"
 #define BLOCK_BYTES 64u
@@ -25,6 +26,7 @@
 #define BITS        4
 #define BITS_A_NAME 12u /* one in a hundred that is not there seems to be */
 #define BLOCKS_MAX  (UINT32_C(1) << 18)
+#define MOST_TICKS  25
 #define SPREAD      UINT64_C(0x9e3779b97f4a7c15)
 
 struct dayfilter {
@@ -61,30 +63,16 @@ static unsigned bit_of(uint64_t hash, int i)
 
 static uint32_t crc_of(const uint8_t block[BLOCK_BYTES], uint32_t number)
 {
-	uint32_t le = htole32(number);
-	uLong crc = crc32(0, block, CRC_AT);
+	uint8_t le[4];
 
-	return (uint32_t)crc32(crc, (const uint8_t *)&le, sizeof(le));
-}
-
-static void put32(uint8_t *to, uint32_t v)
-{
-	v = htole32(v);
-	memcpy(to, &v, sizeof(v));
+	pcapfmt_put_le32(le, number);
+	return (uint32_t)crc32(crc32(0, block, CRC_AT), le, sizeof(le));
 }
 
 static void put64(uint8_t *to, uint64_t v)
 {
-	v = htole64(v);
-	memcpy(to, &v, sizeof(v));
-}
-
-static uint32_t get32(const uint8_t *from)
-{
-	uint32_t v;
-
-	memcpy(&v, from, sizeof(v));
-	return le32toh(v);
+	pcapfmt_put_le32(to, (uint32_t)v);
+	pcapfmt_put_le32(to + 4, (uint32_t)(v >> 32));
 }
 
 static void add(struct dayfilter *f, const char *uuid)
@@ -117,45 +105,18 @@ static int new_filter(uint64_t names, struct dayfilter **ret_filter)
 	return 0;
 }
 
-/* Returns: 0; -EBADMSG no name of ours. */
-static int add_row(struct dayfilter *f, sqlite3_stmt *st)
-{
-	char text[UUID_STR_LEN];
-	const char *name = text;
-
-	if (sqlite3_column_type(st, 0) == SQLITE_BLOB && sqlite3_column_bytes(st, 0) == 16)
-		uuid_unparse_lower(sqlite3_column_blob(st, 0), text);
-	else
-		name = (const char *)sqlite3_column_text(st, 0);
-	if (name == NULL || strlen(name) >= LAYOUT_UUID_SIZE)
-		return -EBADMSG;
-	add(f, name);
-	return 0;
-}
-
-static int count_names(sqlite3 *db, uint64_t *ret_names)
-{
-	sqlite3_stmt *st;
-	int rc = sqlite3_prepare_v2(db, "SELECT count(*) FROM flow", -1, &st, NULL);
-
-	if (rc == SQLITE_OK) {
-		rc = sqlite3_step(st);
-		*ret_names = (uint64_t)sqlite3_column_int64(st, 0);
-		(void)sqlite3_finalize(st); /* repeats the error of step */
-	}
-	return dayschema_errno(rc);
-}
-
 static int add_names(struct dayfilter *f, sqlite3 *db)
 {
 	sqlite3_stmt *st;
 	int rc = sqlite3_prepare_v2(db, "SELECT uuid FROM flow ORDER BY uuid", -1, &st, NULL);
+	char name[LAYOUT_UUID_SIZE];
 	int rv = 0;
 
 	if (rc != SQLITE_OK)
 		return dayschema_errno(rc);
 	while (rv == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		rv = add_row(f, st);
+		if ((rv = dayrow_column_uuid(st, 0, name)) == 0)
+			add(f, name);
 	(void)sqlite3_finalize(st); /* repeats the error of step */
 	return rv != 0 ? rv : dayschema_errno(rc);
 }
@@ -166,37 +127,42 @@ static int64_t changed_ns(const struct stat *st)
 }
 
 /*
- * The index as it lies. Files have their times from a clock that ticks: in the tick of the last
- * change another one would leave the same time.
+ * Files have their times from a clock that ticks: in the tick of the last change another one would
+ * leave the same time. Where the kernel has finer ones (since 6.13), the clock comes after them by
+ * a tick or two. Returns: 0; -EAGAIN that tick is not over, as when the clock has been set back.
  */
-static int look_at_index(int day_fd, struct stat *ret_st)
+static int wait_for_tick(const struct stat *index)
 {
-	struct timespec tick;
+	struct timespec now, tick;
 
-	if (fstatat(day_fd, LAYOUT_INDEX, ret_st, AT_SYMLINK_NOFOLLOW) != 0)
-		return -errno;
 	if (clock_getres(CLOCK_REALTIME_COARSE, &tick) != 0)
 		return -errno;
-	if (clk_wall().ns - changed_ns(ret_st) <= 2 * tick.tv_nsec) {
-		tick.tv_nsec *= 2;
+	for (int i = 0; i < MOST_TICKS; i++) {
+		if (clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0)
+			return -errno;
+		if (now.tv_sec * CLK_SECOND_NS + now.tv_nsec > changed_ns(index))
+			return 0;
 		(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, NULL); /* signals: not here */
 	}
-	return 0;
+	return -EAGAIN;
 }
 
 static int make(struct dayfilter **ret_filter, sqlite3 *db, int day_fd)
 {
 	struct dayfilter *f;
-	uint64_t names = 0;
-	int rv = count_names(db, &names);
+	int64_t names = 0;
+	int rv = dayschema_int(db, "SELECT count(*) FROM flow", &names);
 
 	if (rv == 0)
-		rv = new_filter(names, &f);
+		rv = new_filter((uint64_t)names, &f);
 	if (rv != 0)
 		return rv;
-	rv = look_at_index(day_fd, &f->index);
+	if (fstatat(day_fd, LAYOUT_INDEX, &f->index, AT_SYMLINK_NOFOLLOW) != 0)
+		rv = -errno;
 	if (rv == 0)
 		rv = add_names(f, db);
+	if (rv == 0)
+		rv = wait_for_tick(&f->index);
 	if (rv != 0) {
 		dayfilter_free(f);
 		return rv;
@@ -223,8 +189,8 @@ static void head(const struct dayfilter *f, uint8_t ret[BLOCK_BYTES])
 	memcpy(ret, MAGIC, 8);
 	put64(ret + 8, (uint64_t)f->index.st_size);
 	put64(ret + 16, (uint64_t)changed_ns(&f->index));
-	put32(ret + 24, f->blocks);
-	put32(ret + CRC_AT, (uint32_t)crc32(0, ret, CRC_AT));
+	pcapfmt_put_le32(ret + 24, f->blocks);
+	pcapfmt_put_le32(ret + CRC_AT, (uint32_t)crc32(0, ret, CRC_AT));
 }
 
 static int write_blocks(struct dayfilter *f, int fd)
@@ -235,7 +201,7 @@ static int write_blocks(struct dayfilter *f, int fd)
 	for (uint32_t i = 0; i < f->blocks; i++) {
 		uint8_t *block = f->bytes + (size_t)i * BLOCK_BYTES;
 
-		put32(block + CRC_AT, crc_of(block, i));
+		pcapfmt_put_le32(block + CRC_AT, crc_of(block, i));
 	}
 	head(f, first);
 	rv = fileio_write(fd, first, BLOCK_BYTES);
@@ -286,7 +252,8 @@ static bool counts_for(const uint8_t first[BLOCK_BYTES], const struct stat *inde
 	put64(want, (uint64_t)index->st_size);
 	put64(want + 8, (uint64_t)changed_ns(index));
 	return memcmp(first, MAGIC, 8) == 0 && memcmp(first + 8, want, sizeof(want)) == 0 &&
-	       get32(first + CRC_AT) == (uint32_t)crc32(0, first, CRC_AT) && get32(first + 24) > 0;
+	       pcapfmt_get_le32(first + CRC_AT) == (uint32_t)crc32(0, first, CRC_AT) &&
+	       pcapfmt_get_le32(first + 24) > 0;
 }
 
 static int open_in(int day_fd, struct dayfilter *f)
@@ -303,7 +270,7 @@ static int open_in(int day_fd, struct dayfilter *f)
 	if (pread(f->fd, first, sizeof(first), 0) != (ssize_t)sizeof(first) ||
 	    !counts_for(first, &index))
 		return -ENOENT;
-	f->blocks = get32(first + 24);
+	f->blocks = pcapfmt_get_le32(first + 24);
 	return 0;
 }
 
@@ -339,7 +306,7 @@ bool dayfilter_lacks(const struct dayfilter *f, const char *uuid)
 	number = block_of(f, hash);
 	if (pread(f->fd, block, sizeof(block), (off_t)BLOCK_BYTES * (1 + (off_t)number)) !=
 		(ssize_t)sizeof(block) ||
-	    get32(block + CRC_AT) != crc_of(block, number))
+	    pcapfmt_get_le32(block + CRC_AT) != crc_of(block, number))
 		return false;
 	for (int i = 0; i < BITS; i++)
 		if ((block[bit_of(hash, i) / 8] >> bit_of(hash, i) % 8 & 1) == 0)

@@ -320,17 +320,13 @@ int dayindex_summary(struct dayindex *x, struct dayindex_summary *ret_summary)
 
 int dayindex_bytes(struct dayindex *x, uint64_t *ret_bytes)
 {
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(x->db,
-	    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", -1, &st,
-	    NULL);
+	int64_t bytes = 0;
+	int rv = dayschema_int(x->db,
+	    "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", &bytes);
 
-	if (rc == SQLITE_OK)
-		rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW)
-		*ret_bytes = (uint64_t)sqlite3_column_int64(st, 0);
-	(void)sqlite3_finalize(st); /* takes NULL; repeats the error of step */
-	return dayschema_errno(rc);
+	if (rv == 0)
+		*ret_bytes = (uint64_t)bytes;
+	return rv;
 }
 
 /* ---- reading rows -----------------------------------------------------------------------------

@@ -9,8 +9,6 @@
 
 #include "packet/ipaddr.h"
 
-#define FILE_BLOCK 4096u /* what a file of its own takes at least, on usual file systems */
-
 bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
 {
 	char again[UUID_STR_LEN];
@@ -255,6 +253,14 @@ static void read_policy(struct reader *d, struct record *r)
 		d->bad = true;
 }
 
+int dayrow_column_uuid(sqlite3_stmt *st, int column, char *ret_uuid)
+{
+	struct reader d = {st, column, false};
+
+	read_uuid(&d, ret_uuid);
+	return d.bad ? -EBADMSG : 0;
+}
+
 int dayrow_read(sqlite3_stmt *st, struct record *r)
 {
 	struct reader d = {st, 0, false};
@@ -314,7 +320,7 @@ void dayrow_summary_add(struct dayindex_summary *s, const struct record *r)
 		add(&s->segment_parts, 1);
 	} else {
 		add(&s->file_parts, 1);
-		add(&s->file_bytes, (r->length + FILE_BLOCK - 1) / FILE_BLOCK * FILE_BLOCK);
+		add(&s->file_bytes, layout_disk_bytes(r->length));
 	}
 	if (t->first_ns < s->start_ns)
 		s->start_ns = t->first_ns;

@@ -76,6 +76,10 @@
 /* dayrow_uuid_bytes - the 16 bytes of a UUID in lower case notation. Returns: false: it is none. */
 bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16]);
 
+/* dayrow_column_uuid - the name in a column. Takes: LAYOUT_UUID_SIZE bytes. Returns: 0; -EBADMSG.
+ */
+int dayrow_column_uuid(sqlite3_stmt *st, int column, char *ret_uuid);
+
 /* dayrow_bind_uuid - bind a UUID as rows have it. Takes: text, which lives as for dayrow_bind. */
 int dayrow_bind_uuid(sqlite3_stmt *st, int place, const char *text);
 

@@ -90,7 +90,7 @@ int dayschema_exec(sqlite3 *db, const char *sql)
 }
 
 /* The first column of the first row; untouched where there is none. */
-static int query_int(sqlite3 *db, const char *sql, int64_t *ret_value)
+int dayschema_int(sqlite3 *db, const char *sql, int64_t *ret_value)
 {
 	sqlite3_stmt *st;
 	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
@@ -119,14 +119,14 @@ static int distrust(sqlite3 *db)
 static int check_tables(sqlite3 *db, int64_t version)
 {
 	int64_t tables = 0, triggers = 0;
-	int rv = query_int(db,
+	int rv = dayschema_int(db,
 	    "SELECT count(*) FROM main.sqlite_master"
 	    " WHERE name IN ('flow', 'day') AND type = 'table' AND rootpage > 0",
 	    &tables);
 
 	if (rv == 0)
-		rv = query_int(db, "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger'",
-		    &triggers);
+		rv = dayschema_int(db,
+		    "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger'", &triggers);
 	if (rv != 0)
 		return rv;
 	return tables == (version == 1 ? 1 : 2) && triggers == 0 ? 0 : -EBADMSG;
@@ -136,12 +136,12 @@ static int check_tables(sqlite3 *db, int64_t version)
 static int check(sqlite3 *db, int64_t *ret_version)
 {
 	int64_t id = 0, objects = 0, version = 0;
-	int rv = query_int(db, "PRAGMA application_id", &id);
+	int rv = dayschema_int(db, "PRAGMA application_id", &id);
 
 	if (rv == 0)
-		rv = query_int(db, "SELECT count(*) FROM sqlite_master", &objects);
+		rv = dayschema_int(db, "SELECT count(*) FROM sqlite_master", &objects);
 	if (rv == 0)
-		rv = query_int(db, "PRAGMA user_version", &version);
+		rv = dayschema_int(db, "PRAGMA user_version", &version);
 	if (rv != 0)
 		return rv;
 	if (id != APPLICATION_ID) {
@@ -320,7 +320,7 @@ int dayschema_open_writer(sqlite3 *db, struct archive *a, int32_t day)
 int dayschema_make_secondary(sqlite3 *db)
 {
 	int64_t there = 0;
-	int rv = query_int(db,
+	int rv = dayschema_int(db,
 	    "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name IN"
 	    " ('flow_client_ip', 'flow_server_ip', 'flow_client_port', 'flow_server_port',"
 	    " 'flow_end', 'flow_suspect')",

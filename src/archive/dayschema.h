@@ -19,6 +19,9 @@ int dayschema_errno(int rc);
 /* dayschema_exec - run statements that give nothing back. Returns: 0; -errno. */
 int dayschema_exec(sqlite3 *db, const char *sql);
 
+/* dayschema_int - the number that a question gives in its only row. Returns: 0; -errno. */
+int dayschema_int(sqlite3 *db, const char *sql, int64_t *ret_value);
+
 /*
  * dayschema_open_reader - check that an index is one of ours. Where it is of an earlier version,
  * views of this connection's own show it as if it were of the present one.

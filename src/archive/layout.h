@@ -22,6 +22,7 @@
 #define LAYOUT_NAME_SIZE    (LAYOUT_UUID_SIZE + 24)
 #define LAYOUT_DAY_SIZE     16
 #define LAYOUT_INDEX        "flows.sqlite"
+#define LAYOUT_BLOCK_BYTES  4096u
 #define LAYOUT_SUFFIX       ".pcap.gz"
 #define LAYOUT_STAGED_SIZE  (LAYOUT_UUID_SIZE + 32)
 #define LAYOUT_SEGMENT_SIZE 24
@@ -76,6 +77,12 @@ bool layout_parse_staged_name(const char *name, struct layout_staged *ret_staged
  * Returns:  what follows them; NULL where they are not there.
  */
 const char *layout_parse_serial(const char *name, uint64_t *ret_serial);
+
+/* layout_disk_bytes - what a file of so many bytes takes on usual file systems. */
+static inline uint64_t layout_disk_bytes(uint64_t length)
+{
+	return (length + LAYOUT_BLOCK_BYTES - 1) / LAYOUT_BLOCK_BYTES * LAYOUT_BLOCK_BYTES;
+}
 
 /* layout_day_path - "2026/01/02". buf has LAYOUT_DAY_SIZE bytes; returns buf. */
 char *layout_day_path(int32_t day, char *buf);

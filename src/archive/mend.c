@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "archive/dayfilter.h"
+#include "archive/dayfile.h"
 #include "archive/layout.h"
 #include "archive/mend_private.h"
 #include "archive/rescan.h"
@@ -251,11 +251,10 @@ static void remove_temporary(const struct mending *x)
 /* Takes away an index that cannot be used any more: all it held is in the files. */
 static void remove_index(const struct mending *x)
 {
-	static const char *const names[] = {LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm",
-	    LAYOUT_INDEX "-journal", DAYFILTER_NAME};
+	const char *name;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		(void)unlinkat(x->dirfd, names[i], 0); /* what stays shows when it is opened */
+	for (unsigned i = 0; (name = dayfile_name(i)) != NULL; i++)
+		(void)unlinkat(x->dirfd, name, 0); /* what stays shows when it is opened */
 }
 
 /* The rows of a segment that is being written cannot be made again. */

@@ -442,7 +442,7 @@ void retain_wrote(struct retain *r, uint64_t length)
 {
 	if (r != NULL)
 		atomic_fetch_add_explicit(
-		    &r->published, (length + 4095) & ~UINT64_C(4095), memory_order_release);
+		    &r->published, layout_disk_bytes(length), memory_order_release);
 }
 
 static void retain_free(struct retain *r)

@@ -38,6 +38,9 @@ enum store_kind { STORE_FILES, STORE_SEGMENTS };
 #define STORE_GATHER_PARTS   512u
 #define STORE_GATHER_NS      INT64_C(200000000)
 
+/* Staged parts from here on become segments of their own; copying smaller ones costs less. */
+#define STORE_OWN_SEGMENT_BYTES (UINT64_C(1) << 20)
+
 /* In segments a flow starts a new part when this much has come together, record headers included.
  */
 #define STORE_PART_BYTES (((uint64_t)64 << 20) - (128u << 10))

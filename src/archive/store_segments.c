@@ -17,9 +17,6 @@
 #include "archive/tarfmt.h"
 #include "base/clk.h"
 
-/* Staged parts from here on become segments of their own; copying smaller ones costs less. */
-#define OWN_SEGMENT_BYTES (UINT64_C(1) << 20)
-
 /* ---- the segment of a day ---- */
 
 void store_segments_close(struct store *s, struct store_day *d)
@@ -297,7 +294,7 @@ int store_segments_publish_staged(struct store *s, struct store_part *part, cons
 	if (rv != 0)
 		return rv;
 	store_told(s);
-	own = src.head.offset == TARFMT_BLOCK_BYTES && src.head.length >= OWN_SEGMENT_BYTES &&
+	own = src.head.offset == TARFMT_BLOCK_BYTES && src.head.length >= STORE_OWN_SEGMENT_BYTES &&
 	      src.head.length <= TARFMT_SIZE_MAX &&
 	      tarfmt_header_bytes(layout_file_name(part->uuid, STORE_PART_MAX, member)) ==
 		  TARFMT_BLOCK_BYTES;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "archive/layout.h"
 #include "base/clk.h"
 
 /* Bytes or files, counted from the start on. Threads: claimed and through by those who write. */
@@ -81,7 +82,7 @@ int wall_new(_Atomic uint64_t *waits, struct wall **ret_wall)
 
 static uint64_t bytes_of(const struct wall_claim *c)
 {
-	return ((c->bytes + 4095) & ~UINT64_C(4095)) + c->parts * WALL_ROW_BYTES;
+	return layout_disk_bytes(c->bytes) + c->parts * WALL_ROW_BYTES;
 }
 
 /* The position of a claim; 0, which always has room, where nothing is claimed. */

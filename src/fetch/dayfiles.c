@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "archive/dayfilter.h"
+#include "archive/dayfile.h"
 #include "archive/layout.h"
 #include "archive/segment.h"
 #include "base/fileio.h"
@@ -44,14 +44,14 @@ static int add_name(struct dayfiles *f, const char *name)
 	return 0;
 }
 
-/* SQLite's own files stand beside the index, see https://www.sqlite.org/tempfiles.html */
 static bool is_index(const char *name)
 {
-	size_t n = strlen(LAYOUT_INDEX);
+	const char *own;
 
-	return strncmp(name, LAYOUT_INDEX, n) == 0 &&
-	       (name[n] == '\0' || strcmp(name + n, "-wal") == 0 || strcmp(name + n, "-shm") == 0 ||
-		   strcmp(name + n, "-journal") == 0 || strcmp(name, DAYFILTER_NAME) == 0);
+	for (unsigned i = 0; (own = dayfile_name(i)) != NULL; i++)
+		if (strcmp(name, own) == 0)
+			return true;
+	return false;
 }
 
 static int read_names(struct dayfiles *f, DIR *d, dayfiles_fn *stranger, void *arg)

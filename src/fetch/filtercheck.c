@@ -4,36 +4,26 @@
 
 #include "archive/dayfilter.h"
 
-struct check {
-	const struct dayfilter *filter;
-	uint64_t hidden;
-};
-
-static int check_row(const struct record *r, void *arg)
+void filtercheck_begin(struct filtercheck *c, struct archive *a, int32_t day)
 {
-	struct check *c = arg;
-
-	c->hidden += dayfilter_lacks(c->filter, r->uuid);
-	return 0;
+	*c = (struct filtercheck){.archive = a, .day = day};
+	(void)dayfilter_open(a, day, &c->filter); /* none: the index is asked */
 }
 
-/* Who changes an index takes its filter away first: one that counts afterwards counted throughout.
- */
-int filtercheck(struct archive *a, int32_t day, struct dayindex *x, uint64_t *ret_hidden)
+void filtercheck_row(struct filtercheck *c, const char *uuid)
 {
-	struct dayfilter *before, *after;
-	struct check c = {NULL, 0};
-	int rv;
+	c->hidden += c->filter != NULL && dayfilter_lacks(c->filter, uuid);
+}
 
-	*ret_hidden = 0;
-	if (dayfilter_open(a, day, &before) != 0)
+/* Who changes an index takes its filter away first: one that counts now counted throughout. */
+uint64_t filtercheck_end(struct filtercheck *c)
+{
+	struct dayfilter *now;
+
+	dayfilter_free(c->filter); /* takes NULL */
+	c->filter = NULL;
+	if (c->hidden == 0 || dayfilter_open(c->archive, c->day, &now) != 0)
 		return 0;
-	c.filter = before;
-	rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, check_row, &c);
-	if (rv == 0 && dayfilter_open(a, day, &after) == 0) {
-		*ret_hidden = c.hidden;
-		dayfilter_free(after);
-	}
-	dayfilter_free(before);
-	return rv;
+	dayfilter_free(now);
+	return c->hidden;
 }

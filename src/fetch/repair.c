@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/dayfile.h"
 #include "archive/dayfilter.h"
 #include "archive/mend.h"
 #include "archive/pin.h"
@@ -152,34 +153,42 @@ static void repair_file(const char *name, void *arg)
 
 static void move_index(struct repair_job *j, const char *why)
 {
-	static const char *const names[] = {LAYOUT_INDEX, LAYOUT_INDEX "-wal", LAYOUT_INDEX "-shm",
-	    LAYOUT_INDEX "-journal", DAYFILTER_NAME};
 	char path[DAMAGED_PATH_SIZE];
+	const char *name;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int rv = damaged_move(&j->from, names[i], path);
+	for (unsigned i = 0; (name = dayfile_name(i)) != NULL; i++) {
+		int rv = damaged_move(&j->from, name, path);
 
 		if (rv == 0)
-			repair_done(j, names[i], "moved to %s: %s", path, why);
+			repair_done(j, name, "moved to %s: %s", path, why);
 		else if (rv != -ENOENT)
 			(void)repair_stop(j, rv);
 	}
 	j->fresh = true;
 }
 
+static int ask_filter(const struct record *row, void *arg)
+{
+	filtercheck_row(arg, row->uuid);
+	return 0;
+}
+
 /* A look without changing it: what is damaged must get to damaged/ as it is. */
 static void judge_index(struct repair_job *j)
 {
+	struct filtercheck filter;
 	struct dayindex *x = NULL;
-	uint64_t hidden = 0;
+	uint64_t hidden;
 	int rv = dayindex_open(j->archive, j->from.day, DAYINDEX_READ, &x);
 
+	filtercheck_begin(&filter, j->archive, j->from.day);
 	if (rv == 0)
 		rv = indexcheck(x);
 	if (rv == 0)
-		rv = filtercheck(j->archive, j->from.day, x, &hidden);
+		rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, ask_filter, &filter);
+	hidden = filtercheck_end(&filter);
 	dayindex_close(x);
-	if (hidden > 0) /* as whenever the index is written */
+	if (rv == 0 && hidden > 0) /* as whenever the index is written */
 		repair_done(j, DAYFILTER_NAME, "made anew: it hid %" PRIu64 " parts", hidden);
 	if (rv == -EBADMSG)
 		move_index(j, "it is damaged");

@@ -153,19 +153,6 @@ static void check_index(struct verify_day *d)
 		drop_index(d, daysearch_reason(rv));
 }
 
-static void check_filter(struct verify_day *d)
-{
-	uint64_t hidden = 0;
-	int rv = d->index != NULL ? filtercheck(d->archive, d->number, d->index, &hidden) : 0;
-
-	if (rv != 0)
-		drop_index(d, daysearch_reason(rv));
-	else if (hidden > 0)
-		verify_damage(d, DAYFILTER_NAME,
-		    "hides %" PRIu64 " parts of the index; 'flowkeep reindex' makes it anew",
-		    hidden);
-}
-
 /* Nothing is found in an index that is not there. */
 bool verify_find_row(struct verify_day *d, const struct record *file, struct record *ret_row)
 {
@@ -331,6 +318,7 @@ static int check_row(const struct record *r, void *arg)
 struct sums {
 	struct verify_day *day;
 	struct dayindex_summary rows;
+	struct filtercheck filter;
 };
 
 static int add_row(const struct record *r, void *arg)
@@ -338,6 +326,7 @@ static int add_row(const struct record *r, void *arg)
 	struct sums *s = arg;
 
 	indexcheck_add(&s->rows, r);
+	filtercheck_row(&s->filter, r->uuid);
 	return check_row(r, s->day);
 }
 
@@ -346,6 +335,7 @@ static void check_rows(struct verify_day *d)
 {
 	struct dayindex_summary said = {0}, again = {0};
 	struct sums s = {.day = d};
+	uint64_t hidden;
 	bool was_free;
 	int rv;
 
@@ -353,12 +343,18 @@ static void check_rows(struct verify_day *d)
 		return;
 	verify_look(d);
 	was_free = !d->in_hand;
+	filtercheck_begin(&s.filter, d->archive, d->number);
 	rv = dayindex_summary(d->index, &said);
 	if (rv == 0)
 		rv = dayindex_select(d->index, NULL, DAYINDEX_PREFIX, add_row, &s);
 	if (rv == 0)
 		rv = dayindex_summary(d->index, &again);
+	hidden = filtercheck_end(&s.filter);
 	verify_look(d);
+	if (hidden > 0 && !d->gone)
+		verify_damage(d, DAYFILTER_NAME,
+		    "hides %" PRIu64 " parts of the index; 'flowkeep reindex' makes it anew",
+		    hidden);
 	if (rv != 0)
 		drop_index(d, daysearch_reason(rv));
 	else if (was_free && !d->in_hand && !d->gone && indexcheck_same(&said, &again) &&
@@ -402,7 +398,6 @@ static int check_day(struct verify_day *d)
 		return rv;
 	open_index(d);
 	check_index(d);
-	check_filter(d);
 	dayfiles_each(d->files, check_file, d);
 	segments = dayfiles_segments(d->files, &n);
 	for (size_t i = 0; i < n && !d->gone; i++)

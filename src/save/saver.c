@@ -64,9 +64,6 @@ struct saver {
 /* What a packet takes beside its bytes, at most: a gzip member and a stored block of its own. */
 #define PACKET_OVERHEAD 32
 
-/* A staged part that is larger than this is not copied, see store_segments.c. */
-#define STORE_COPY_BYTES (UINT64_C(1) << 20)
-
 /* How often the store looks for segments and days that have been quiet. */
 #define TICK_NS (5 * CLK_SECOND_NS)
 
@@ -276,7 +273,7 @@ static uint64_t copied_bytes(const struct tally *t)
 	uint64_t pkts = t->pkts[0] + t->pkts[1];
 	uint64_t most = t->captured_bytes + pkts * (PCAPFMT_RECORD_HEADER_BYTES + PACKET_OVERHEAD);
 
-	return member_bytes(most < STORE_COPY_BYTES ? most : STORE_COPY_BYTES);
+	return member_bytes(most < STORE_OWN_SEGMENT_BYTES ? most : STORE_OWN_SEGMENT_BYTES);
 }
 
 static struct wall_claim claim_publish(const struct saver *s, const struct batch *b, bool staged)

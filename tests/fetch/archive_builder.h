@@ -71,6 +71,8 @@ void builder_wipe(const struct builder *b, const char *path, uint64_t offset, si
 void builder_cut(const struct builder *b, const char *path, uint64_t bytes);
 void builder_remove(const struct builder *b, const char *path);
 void builder_write(const struct builder *b, const char *path, const void *bytes, size_t n);
+/* The filter of an index, which is to have one of one block, says that there is no name at all. */
+void builder_hide_names(const struct builder *b, const char *path);
 uint64_t builder_size(const struct builder *b, const char *path);
 
 /* Removes everything. */

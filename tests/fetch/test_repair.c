@@ -26,6 +26,7 @@
 #define UUID_C  "0ccccccc-3333-5333-8333-333333333333"
 #define DAY     "2026/01/01/"
 #define INDEX   DAY "flows.sqlite"
+#define FILTER  DAY "flows.sqlite-names"
 #define SEGMENT DAY "flows-1.tar"
 #define SECOND  DAY "flows-2.tar"
 #define FILE_A  DAY UUID_A ".pcap.gz"
@@ -372,6 +373,17 @@ START_TEST(an_index_that_is_missing_is_made_anew)
 }
 END_TEST
 
+START_TEST(a_filter_that_hides_parts_is_made_anew)
+{
+	make_files();
+	builder_hide_names(b, FILTER);
+	repair_and_check(0);
+	check_said(FILTER ": made anew: it hid 3 parts");
+	ck_assert(exists(FILTER));
+	check_parts(-1);
+}
+END_TEST
+
 /* ---- segments ---- */
 
 START_TEST(a_segment_with_a_damaged_member_is_written_anew_without_it)
@@ -608,6 +620,7 @@ int main(void)
 	tcase_add_test(t, a_row_of_nothing_is_removed);
 	tcase_add_loop_test(t, an_index_that_cannot_be_used_is_made_anew, 0, 4);
 	tcase_add_test(t, an_index_that_is_missing_is_made_anew);
+	tcase_add_test(t, a_filter_that_hides_parts_is_made_anew);
 	tcase_add_loop_test(t, a_segment_with_a_damaged_member_is_written_anew_without_it, 0, 3);
 	tcase_add_loop_test(t, a_member_whose_header_is_damaged_is_found_by_its_row, 0, 3);
 	tcase_add_test(t, without_a_row_it_is_lost);

@@ -27,6 +27,7 @@ static struct record late_row; /* comes while the first file is read */
 static void set_up(void)
 {
 	b = builder_new();
+	late_row = (struct record){0};
 }
 
 static void tear_down(void)
@@ -239,6 +240,17 @@ START_TEST(a_missing_index_is_damage_and_the_files_are_still_read)
 END_TEST
 
 /* All of it, or just the rows. */
+START_TEST(a_filter_that_hides_parts_is_damage)
+{
+	(void)add(UUID_A, INDEXED);
+	(void)add(UUID_B, INDEXED);
+	builder_end_writer(b, ENDS_CLEANLY);
+	builder_hide_names(b, DAY "flows.sqlite-names");
+	check_damage(DAY "flows.sqlite-names: hides 2 parts of the index; 'flowkeep reindex' makes "
+			 "it anew\n");
+}
+END_TEST
+
 START_TEST(a_damaged_index_is_one_damage_and_the_files_are_still_read)
 {
 	add(UUID_A, INDEXED);
@@ -384,6 +396,7 @@ int main(void)
 	tcase_add_test(t, a_killed_day_without_index_is_one_damage);
 	tcase_add_test(t, a_missing_index_is_damage_and_the_files_are_still_read);
 	tcase_add_loop_test(t, a_damaged_index_is_one_damage_and_the_files_are_still_read, 0, 2);
+	tcase_add_test(t, a_filter_that_hides_parts_is_damage);
 	tcase_add_loop_test(t, a_row_that_differs_from_its_file_is_damage, 0,
 	    (int)(sizeof(changes) / sizeof(changes[0])));
 	tcase_add_test(t, a_file_under_the_name_of_another_flow_is_damage);
