@@ -18,13 +18,26 @@
 
 #define CLOSE_BUSY_MS 1000
 
+/* Names that are looked up without flow_uuid before it is made. */
+#define SCANS 16
+
 /* Statements that are kept: to prepare one costs more than to run it. */
-enum statement { ST_INSERT, ST_REPLACE, ST_SUMS, ST_DELETE, ST_DAY_READ, ST_DAY_WRITE, STATEMENTS };
+enum statement {
+	ST_INSERT,
+	ST_APPEND,
+	ST_REPLACE,
+	ST_SUMS,
+	ST_DELETE,
+	ST_DAY_READ,
+	ST_DAY_WRITE,
+	STATEMENTS
+};
 
 #define VALUES "INTO flow (" DAYROW_COLUMNS ") VALUES (" DAYROW_PLACES ")"
 
 static const char *const statements[STATEMENTS] = {
     [ST_INSERT] = "INSERT " VALUES " ON CONFLICT (uuid, part) DO NOTHING",
+    [ST_APPEND] = "INSERT " VALUES,
     [ST_REPLACE] = "INSERT OR REPLACE " VALUES,
     [ST_SUMS] = "SELECT " DAYROW_SUMS " FROM flow WHERE uuid = ?1 AND part = ?2",
     [ST_DELETE] = "DELETE FROM flow WHERE uuid = ?1 AND part = ?2",
@@ -40,6 +53,8 @@ struct dayindex {
 	enum dayindex_mode mode;
 	struct dayindex_summary sum; /* as of now in the transaction; else of no meaning */
 	int error;                   /* what went wrong first in the transaction */
+	bool filling;                /* flow_uuid is not made yet: no name is looked up in it */
+	unsigned scans;              /* names that were looked up without it */
 };
 
 int dayindex_open(
@@ -60,12 +75,6 @@ int dayindex_open(
 	x->select = (struct dayselect){.db = x->db, .day = day};
 	*ret_index = x;
 	return 0;
-}
-
-int dayindex_secondary(struct dayindex *x, enum dayindex_secondary when)
-{
-	/* They are made at the close in any case. */
-	return when == DAYINDEX_AT_ONCE ? dayschema_make_secondary(x->db) : 0;
 }
 
 static int prepared(struct dayindex *x, enum statement which, sqlite3_stmt **ret_st)
@@ -100,6 +109,44 @@ static int run_summary(sqlite3_stmt *st, struct dayindex_summary *ret_summary)
 		rv = -EBADMSG;   /* the table `day` lacks its row */
 	(void)sqlite3_reset(st); /* repeats the error of step */
 	return rv;
+}
+
+/* A name is to be looked up, or the last row has come. */
+static int end_filling(struct dayindex *x)
+{
+	sqlite3_stmt *st;
+	int rv;
+
+	if (!x->filling)
+		return 0;
+	rv = dayschema_make_unique(x->db);
+	if (rv == 1 && !sqlite3_get_autocommit(x->db)) {
+		rv = prepared(x, ST_DAY_READ, &st);
+		if (rv == 0)
+			rv = run_summary(st, &x->sum);
+	}
+	x->filling = rv < 0;
+	return rv < 0 ? rv : 0;
+}
+
+int dayindex_secondary(struct dayindex *x, enum dayindex_secondary when)
+{
+	int rv;
+
+	if (when == DAYINDEX_AT_ONCE) {
+		rv = end_filling(x);
+		return rv == 0 ? dayschema_make_secondary(x->db) : rv;
+	}
+	/* They are made at the close in any case. */
+	rv = dayschema_drop_unique(x->db);
+	x->filling = rv == 1;
+	return rv < 0 ? rv : 0;
+}
+
+/* A few names are looked up in all rows; from then on flow_uuid is worth its cost. */
+static int before_lookup(struct dayindex *x)
+{
+	return x->filling && x->scans++ >= SCANS ? end_filling(x) : 0;
 }
 
 /* ---- transactions -----------------------------------------------------------------------------
@@ -235,7 +282,7 @@ int dayindex_insert(struct dayindex *x, const struct record *r)
 	int rv = within(x);
 
 	if (rv == 0)
-		rv = put_row(x, ST_INSERT, r);
+		rv = put_row(x, x->filling ? ST_APPEND : ST_INSERT, r);
 	if (rv == 0 && sqlite3_changes(x->db) == 0)
 		rv = replace_row(x, r);
 	if (rv == 0)
@@ -261,6 +308,8 @@ int dayindex_delete(struct dayindex *x, const char *uuid, uint32_t part)
 	sqlite3_stmt *st;
 	int rv = within(x);
 
+	if (rv == 0)
+		rv = end_filling(x);
 	if (rv == 0)
 		rv = part_sums(x, uuid, part, &gone);
 	if (rv == 0)
@@ -355,13 +404,17 @@ int dayindex_segment_end(struct dayindex *x, uint32_t segment, uint64_t *ret_end
 
 int dayindex_find(struct dayindex *x, const char *uuid, uint32_t part, struct record *ret_record)
 {
-	return dayselect_find(&x->select, uuid, part, ret_record);
+	int rv = before_lookup(x);
+
+	return rv == 0 ? dayselect_find(&x->select, uuid, part, ret_record) : rv;
 }
 
 int dayindex_select(
     struct dayindex *x, const char *uuid, enum dayindex_match match, dayindex_fn *fn, void *arg)
 {
-	return dayselect_uuid(&x->select, uuid, match, fn, arg);
+	int rv = uuid != NULL ? before_lookup(x) : 0;
+
+	return rv == 0 ? dayselect_uuid(&x->select, uuid, match, fn, arg) : rv;
 }
 
 int dayindex_select_where(
@@ -384,6 +437,7 @@ static int leave_in_order(struct dayindex *x)
 {
 	dayindex_rollback(x);
 	(void)sqlite3_busy_timeout(x->db, CLOSE_BUSY_MS); /* has no way to fail */
+	(void)end_filling(x);
 	(void)dayschema_make_secondary(x->db);
 	return dayschema_exec(x->db, "PRAGMA journal_mode = DELETE");
 }

@@ -37,7 +37,11 @@ enum dayindex_secondary { DAYINDEX_AT_ONCE, DAYINDEX_AT_CLOSE };
 int dayindex_open(
     struct archive *a, int32_t day, enum dayindex_mode mode, struct dayindex **ret_index);
 
-/* dayindex_secondary - when a writer makes the secondary indexes; DAYINDEX_AT_CLOSE by default. */
+/*
+ * dayindex_secondary - when a writer makes the secondary indexes: after DAYINDEX_AT_CLOSE, where
+ * there is no row yet, that of names too. To be called at once after dayindex_open; without it the
+ * index of names is there from the start, the others are made at the close.
+ */
 int dayindex_secondary(struct dayindex *x, enum dayindex_secondary when);
 
 /*

@@ -19,6 +19,9 @@
 /* No value that we write is longer; a stranger's file cannot make SQLite take more memory. */
 #define VALUE_MAX_BYTES (1 << 20)
 
+/* What the pages of an index that is being written may take. */
+#define WRITER_CACHE_KIB "16384"
+
 #define TEXT(x)  TEXT_(x)
 #define TEXT_(x) #x
 
@@ -28,10 +31,16 @@
 							"PRAGMA user_version = " TEXT( \
 							    DAYINDEX_SCHEMA) ";"
 
-#define MAKE_TABLES                                                                               \
-	DAYROW_SCHEMA ";"                                                                         \
-		      "CREATE UNIQUE INDEX flow_uuid ON flow (uuid, part);" DAYROW_DAY_SCHEMA ";" \
+#define MAKE_UNIQUE "CREATE UNIQUE INDEX IF NOT EXISTS flow_uuid ON flow (uuid, part);"
+
+#define MAKE_TABLES                                         \
+	DAYROW_SCHEMA ";" MAKE_UNIQUE DAYROW_DAY_SCHEMA ";" \
 		      "INSERT INTO day VALUES (0, 0, 0, 0, 0, 0, 0, NULL, NULL)"
+
+/* Of rows of one part the last one is true. */
+#define REMOVE_DOUBLE                                                                            \
+	"DELETE FROM flow WHERE rowid NOT IN (SELECT max(rowid) FROM flow GROUP BY uuid, part);" \
+	"UPDATE day SET (" DAYROW_SUMMARY_COLUMNS ") = (SELECT " DAYROW_SUMS " FROM flow);"
 
 #define MAKE_SECONDARY                                                       \
 	"CREATE INDEX IF NOT EXISTS flow_client_ip ON flow (client_ip);"     \
@@ -307,14 +316,50 @@ int dayschema_open_writer(sqlite3 *db, struct archive *a, int32_t day)
 	rv = dayschema_exec(db, "PRAGMA journal_mode = WAL");
 	if (rv == 0 || rv == -EBUSY)
 		rv = dayschema_exec(db, "PRAGMA synchronous = NORMAL");
+	if (rv == 0)
+		rv = dayschema_exec(db, "PRAGMA cache_size = -" WRITER_CACHE_KIB);
+	if (rv == 0 && version == DAYINDEX_SCHEMA)
+		rv = dayschema_make_unique(db); /* a writer that filled it may have been killed */
 	if (rv != 0 || version == DAYINDEX_SCHEMA)
-		return rv;
+		return rv < 0 ? rv : 0;
 	dirfd = archive_open_day(a, day);
 	if (dirfd < 0)
 		return dirfd;
 	rv = make_or_migrate(db, dirfd);
 	fileio_close(dirfd);
 	return rv;
+}
+
+int dayschema_drop_unique(sqlite3 *db)
+{
+	int64_t rows = 0;
+	int rv = dayschema_exec(db, "BEGIN IMMEDIATE");
+
+	if (rv != 0)
+		return rv;
+	rv = dayschema_int(db, "SELECT EXISTS (SELECT 1 FROM flow)", &rows);
+	if (rv == 0 && rows == 0)
+		rv = dayschema_exec(db, "DROP INDEX flow_uuid");
+	rv = conclude(db, rv);
+	return rv == 0 && rows == 0 ? 1 : rv;
+}
+
+int dayschema_make_unique(sqlite3 *db)
+{
+	int rc = sqlite3_exec(db, MAKE_UNIQUE, NULL, NULL, NULL);
+	int rv;
+
+	if ((rc & 0xff) != SQLITE_CONSTRAINT)
+		return dayschema_errno(rc);
+	rv = dayschema_exec(db, "SAVEPOINT doubles");
+	if (rv != 0)
+		return rv;
+	rv = dayschema_exec(db, REMOVE_DOUBLE MAKE_UNIQUE);
+	if (rv != 0)
+		(void)dayschema_exec(db, "ROLLBACK TO doubles"); /* what went wrong is told */
+	rc = dayschema_exec(db, "RELEASE doubles");
+	rv = rv != 0 ? rv : rc;
+	return rv != 0 ? rv : 1;
 }
 
 int dayschema_make_secondary(sqlite3 *db)

@@ -23,6 +23,20 @@ int dayschema_exec(sqlite3 *db, const char *sql);
 int dayschema_int(sqlite3 *db, const char *sql, int64_t *ret_value);
 
 /*
+ * dayschema_drop_unique - an index that is filled with many rows makes flow_uuid when that is done.
+ *
+ * Returns:  1; 0 it has rows already: it stays; -errno.
+ */
+int dayschema_drop_unique(sqlite3 *db);
+
+/*
+ * dayschema_make_unique - make flow_uuid, if it is not there.
+ *
+ * Returns:  0; 1 a part had several rows, of which the last is left; -errno.
+ */
+int dayschema_make_unique(sqlite3 *db);
+
+/*
  * dayschema_open_reader - check that an index is one of ours. Where it is of an earlier version,
  * views of this connection's own show it as if it were of the present one.
  *

@@ -405,7 +405,7 @@ START_TEST(rows_after_a_full_disk_do_not_get_in_on_their_own)
 	ck_assert_int_eq(dayindex_open(a, RECORDS_DAY, DAYINDEX_WRITE, &x), 0);
 	ck_assert_int_eq(dayindex_begin(x), 0);
 	tempdir_limit(60000);
-	for (uint64_t i = 0; i < 30000 && rv == 0; i++) {
+	for (uint64_t i = 0; i < 300000 && rv == 0; i++) { /* more than is cached */
 		records_make(1000 + i, &r);
 		rv = dayindex_insert(x, &r);
 	}
