@@ -9,16 +9,6 @@
 
 #include "packet/ipaddr.h"
 
-bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16])
-{
-	char again[UUID_STR_LEN];
-
-	if (strlen(text) != UUID_STR_LEN - 1 || uuid_parse(text, bytes) != 0)
-		return false;
-	uuid_unparse_lower(bytes, again);
-	return strcmp(again, text) == 0;
-}
-
 /* Binds values from left to right. */
 struct binder {
 	sqlite3_stmt *st;
@@ -59,7 +49,7 @@ static void bind_uuid(struct binder *b, const char *text)
 {
 	uint8_t bytes[16];
 
-	if (dayrow_uuid_bytes(text, bytes))
+	if (layout_uuid_bytes(text, bytes))
 		bind_blob(b, bytes);
 	else
 		bind_text(b, text);

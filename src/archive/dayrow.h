@@ -73,9 +73,6 @@
 	" CAST(total((segment IS NULL) * ((length + 4095) / 4096 * 4096)) AS INTEGER),"         \
 	" count(segment), min(start_ns), max(end_ns)"
 
-/* dayrow_uuid_bytes - the 16 bytes of a UUID in lower case notation. Returns: false: it is none. */
-bool dayrow_uuid_bytes(const char *text, uint8_t bytes[16]);
-
 /* dayrow_column_uuid - the name in a column. Takes: LAYOUT_UUID_SIZE bytes. Returns: 0; -EBADMSG.
  */
 int dayrow_column_uuid(sqlite3_stmt *st, int column, char *ret_uuid);

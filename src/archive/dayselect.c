@@ -92,7 +92,7 @@ static int select_range(struct dayselect *s, const char *uuid, enum dayindex_mat
 	sqlite3_stmt *st;
 	int rc, rv;
 
-	if (as_bytes && !(exact ? dayrow_uuid_bytes(uuid, low) : uuid_range(uuid, low, high)))
+	if (as_bytes && !(exact ? layout_uuid_bytes(uuid, low) : uuid_range(uuid, low, high)))
 		return -ENODATA;
 	rv = exact ? prepared(s, SELECT " WHERE uuid = ?1" ORDER, &s->exact)
 		   : prepared(s, SELECT " WHERE uuid >= ?1 AND uuid <= ?2" ORDER, &s->prefix);
@@ -128,7 +128,7 @@ int dayselect_uuid(
 {
 	uint8_t bytes[16];
 	/* A name in the notation of UUIDs is stored as bytes alone. */
-	bool no_text = uuid != NULL && match == DAYINDEX_EXACT && dayrow_uuid_bytes(uuid, bytes);
+	bool no_text = uuid != NULL && match == DAYINDEX_EXACT && layout_uuid_bytes(uuid, bytes);
 	int rv = 0;
 
 	if (uuid == NULL)

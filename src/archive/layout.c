@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uuid/uuid.h>
 
 #include "base/clk.h"
 
@@ -24,6 +25,32 @@ bool layout_uuid_valid(const char *text)
 bool layout_prefix_valid(const char *text)
 {
 	return layout_uuid_valid(text);
+}
+
+static int nibble(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool layout_uuid_bytes(const char *text, uint8_t ret_bytes[16])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < UUID_STR_LEN - 1; i++) {
+		int high, low;
+
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i] != '-')
+				return false;
+			continue;
+		}
+		high = nibble(text[i]);
+		low = high >= 0 ? nibble(text[++i]) : -1;
+		if (low < 0)
+			return false;
+		ret_bytes[n++] = (uint8_t)(high << 4 | low);
+	}
+	return text[UUID_STR_LEN - 1] == '\0';
 }
 
 char *layout_file_name(const char *uuid, uint32_t part, char *buf)

@@ -33,6 +33,14 @@
 /* layout_uuid_valid - 1..128 characters of [A-Za-z0-9._-], the first of them not '.'. */
 bool layout_uuid_valid(const char *text);
 
+/*
+ * layout_uuid_bytes - the 16 bytes of a UUID in lower case notation, from which the same text can
+ * be made again. (uuid_parse(3) takes others too, and is slow where it is done for every flow.)
+ *
+ * Returns:  false: it is none.
+ */
+bool layout_uuid_bytes(const char *text, uint8_t ret_bytes[16]);
+
 /* layout_prefix_valid - could a UUID begin like this? The same, but also empty is refused. */
 bool layout_prefix_valid(const char *text);
 

@@ -84,40 +84,10 @@ static const char *keep_interface(struct partlist *l, const char *name)
 	return l->last_interface;
 }
 
-static int nibble(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/*
- * Only the one spelling that the 16 bytes give back counts as a UUID: else the name would change.
- * (uuid_parse(3) takes others too, and is slow where a million rows are read.)
- */
-static bool uuid_bytes(const char *text, uint8_t bytes[16])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < UUID_STR_LEN - 1; i++) {
-		int high, low;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i] != '-')
-				return false;
-			continue;
-		}
-		high = nibble(text[i]);
-		low = high >= 0 ? nibble(text[++i]) : -1;
-		if (low < 0)
-			return false;
-		bytes[n++] = (uint8_t)(high << 4 | low);
-	}
-	return text[UUID_STR_LEN - 1] == '\0';
-}
-
 static int set_texts(struct partlist *l, const struct record *r, struct part *p)
 {
 	p->interface = keep_interface(l, r->interface);
-	p->uuid_is_text = !uuid_bytes(r->uuid, p->uuid.bytes);
+	p->uuid_is_text = !layout_uuid_bytes(r->uuid, p->uuid.bytes);
 	if (p->uuid_is_text)
 		p->uuid.text = keep_text(l, r->uuid);
 	return p->interface == NULL || (p->uuid_is_text && p->uuid.text == NULL) ? -ENOMEM : 0;
@@ -208,7 +178,7 @@ struct part partlist_name(const char *uuid, int32_t day, uint32_t number)
 {
 	struct part p = {.number = number, .day = day};
 
-	p.uuid_is_text = !uuid_bytes(uuid, p.uuid.bytes);
+	p.uuid_is_text = !layout_uuid_bytes(uuid, p.uuid.bytes);
 	if (p.uuid_is_text)
 		p.uuid.text = uuid;
 	return p;

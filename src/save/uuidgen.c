@@ -10,6 +10,10 @@ struct name {
 	size_t len;
 };
 
+/* UUIDGEN_NAMESPACE */
+static const uuid_t namespace_bytes = {
+    0x7e, 0x3f, 0x0c, 0x52, 0x9d, 0x1b, 0x5c, 0x64, 0xa0, 0xf7, 0x3b, 0x8d, 0x2e, 0x61, 0x94, 0xca};
+
 static void put_number(struct name *n, uint64_t v, size_t bytes)
 {
 	for (size_t i = bytes; i-- > 0;)
@@ -20,7 +24,7 @@ char *uuidgen_flow(const struct flowkey *k, int64_t first_ns, uint32_t first_seq
 {
 	size_t addr_bytes = flowkey_addr_bytes(k);
 	struct name n = {.len = 0};
-	uuid_t ns, id;
+	uuid_t id;
 
 	put_number(&n, k->linktype, 4);
 	put_number(&n, k->proto, 1);
@@ -36,8 +40,7 @@ char *uuidgen_flow(const struct flowkey *k, int64_t first_ns, uint32_t first_seq
 	}
 	put_number(&n, (uint64_t)first_ns, 8);
 	put_number(&n, first_seq, 4);
-	(void)uuid_parse(UUIDGEN_NAMESPACE, ns); /* a constant that parses */
-	uuid_generate_sha1(id, ns, (const char *)n.bytes, n.len);
+	uuid_generate_sha1(id, namespace_bytes, (const char *)n.bytes, n.len);
 	uuid_unparse_lower(id, buf);
 	return buf;
 }
