@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Chunks from slabs. All book-keeping belongs to the owner thread. Other threads only push chains
- * on an atomic stack, which the owner takes whole when it has run out (or waits).
+ * on an atomic stack, which the owner takes whole, and puts away some of it whenever it would have
+ * to begin a new slab (all of it, if it waits): what was used just now is used again, while it is
+ * warm, and a burst of returns holds nobody up.
  */
 #include "base/slab.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,10 +21,18 @@
  */
 static const uint32_t class_bytes[] = {128, 192, 512, 2048, 8192, 32768, 65536, 5 * SLAB_BYTES};
 
+_Static_assert(5 * SLAB_BYTES / CHUNK_UNIT_BYTES < 1 << 13, "struct chunk has 13 bits for units");
+
 enum { CLASSES = sizeof(class_bytes) / sizeof(class_bytes[0]), JUMBO = CLASSES - 1 };
 
-/* Empty slabs that stay resident; beyond these the pages go back to the system. */
-#define EMPTY_KEPT 256u
+/*
+ * Empty slabs that stay resident, as a share of the budget: beyond these the pages go back to the
+ * system, which costs all threads of the process a moment.
+ */
+#define EMPTY_KEPT(slabs) ((slabs) / 8)
+
+/* Returned chunks that are put away at a time. */
+#define PUT_AWAY 64u
 
 #define NONE UINT32_MAX
 
@@ -48,6 +59,7 @@ struct slab {
 	uint32_t untouched;        /* slabs from here on were never taken */
 	uint32_t resident_empty;
 	uint64_t live_bytes;
+	struct chunk *returned;       /* from the inbox, not put away yet */
 	_Atomic uint64_t taken_bytes; /* written by the owner, read by any */
 
 	/* any thread pushes, the owner takes all */
@@ -154,7 +166,7 @@ static void slab_emptied(struct slab *s, uint32_t i)
 
 	m->free = NULL;
 	m->fresh = 0;
-	m->resident = s->resident_empty < EMPTY_KEPT;
+	m->resident = s->resident_empty < EMPTY_KEPT(s->slabs);
 	if (m->resident)
 		s->resident_empty++;
 	else
@@ -191,18 +203,32 @@ static void chunk_back(struct slab *s, struct chunk *c)
 	}
 }
 
-/* Takes in all that other threads have put. Returns whether there was any. */
-static bool drain_inbox(struct slab *s)
+/* Puts away at most `most` of what other threads have put. Returns whether there was any. */
+static bool put_away(struct slab *s, unsigned most)
 {
-	struct chunk *c = atomic_exchange_explicit(&s->inbox, NULL, memory_order_acquire);
-	bool any = c != NULL;
+	struct chunk *c = s->returned;
+	bool any;
 
-	while (c != NULL) {
+	if (c == NULL && atomic_load_explicit(&s->inbox, memory_order_relaxed) != NULL)
+		c = atomic_exchange_explicit(&s->inbox, NULL, memory_order_acquire);
+	any = c != NULL;
+	while (c != NULL && most-- > 0) {
 		struct chunk *next = c->next;
 
 		chunk_back(s, c);
 		c = next;
 	}
+	s->returned = c;
+	return any;
+}
+
+/* Puts away all. Returns whether there was any. */
+static bool put_all_away(struct slab *s)
+{
+	bool any = false;
+
+	while (put_away(s, UINT_MAX))
+		any = true;
 	return any;
 }
 
@@ -237,7 +263,8 @@ static void release_empty(struct slab *s, size_t bytes)
 	for (uint32_t i = s->empty; i != NONE && released < bytes; i = s->meta[i].next) {
 		if (!s->meta[i].resident)
 			continue;
-		(void)madvise(s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
+		(void)madvise(
+		    s->arena + (size_t)i * SLAB_BYTES, SLAB_BYTES, MADV_DONTNEED); /* advice */
 		s->meta[i].resident = false;
 		s->resident_empty--;
 		released += SLAB_BYTES;
@@ -286,15 +313,14 @@ static struct chunk *get_class(struct slab *s, int cl)
 int slab_get(struct slab *s, size_t data_bytes, struct chunk **ret_chunk)
 {
 	int cl = class_for(data_bytes);
-	struct chunk *c = get_class(s, cl);
+	struct chunk *c;
 
-	if (c == NULL && drain_inbox(s))
-		c = get_class(s, cl);
-	if (c == NULL)
-		return -ENOMEM;
-	c->next = NULL;
-	c->used = 0;
-	c->size_class = (uint8_t)cl;
+	if (s->partial[cl] == NONE)
+		(void)put_away(s, PUT_AWAY);
+	while ((c = get_class(s, cl)) == NULL)
+		if (!put_away(s, PUT_AWAY))
+			return -ENOMEM;
+	*c = (struct chunk){.size_class = (uint16_t)cl & 7};
 	s->live_bytes += class_bytes[cl];
 	*ret_chunk = c;
 	return 0;
@@ -326,7 +352,7 @@ void slab_put(struct slab *s, struct chunk *chain)
 
 void slab_wait(struct slab *s)
 {
-	if (drain_inbox(s))
+	if (put_all_away(s))
 		return;
 	(void)pthread_mutex_lock(&s->lock);
 	atomic_store_explicit(&s->waiting, true, memory_order_seq_cst);
@@ -334,7 +360,7 @@ void slab_wait(struct slab *s)
 		(void)pthread_cond_wait(&s->came_back, &s->lock);
 	atomic_store_explicit(&s->waiting, false, memory_order_relaxed);
 	(void)pthread_mutex_unlock(&s->lock);
-	(void)drain_inbox(s);
+	(void)put_all_away(s);
 }
 
 uint64_t slab_live_bytes(const struct slab *s)
@@ -404,7 +430,7 @@ void slab_free(struct slab *s)
 	if (s == NULL)
 		return;
 	if (s->meta != NULL)
-		(void)drain_inbox(s);
+		(void)put_all_away(s);
 	if (s->arena != NULL)
 		(void)munmap(s->arena, s->arena_bytes); /* our own mapping */
 	free(s->meta);

@@ -18,14 +18,16 @@
 struct slab;
 
 struct chunk {
-	struct chunk *next; /* the owner's chain; NULL ends it */
-	uint32_t used;      /* bytes of data[] in use */
-	uint8_t size_class; /* private to slab.c */
-	uint8_t pad[3];
+	struct chunk *next;        /* the owner's chain; NULL ends it */
+	uint32_t used;             /* bytes of data[] in use */
+	uint16_t records;          /* how many are in there; slab.c only sets it to 0 */
+	uint16_t size_class : 3;   /* private to slab.c */
+	uint16_t chain_units : 13; /* for the holder: what its chain costs up to here, in units */
 	uint8_t data[];
 };
 
 #define CHUNK_HEADER_BYTES   16u
+#define CHUNK_UNIT_BYTES     64u             /* every chunk costs a multiple of this */
 #define CHUNK_MAX_DATA_BYTES (262144u + 16u) /* one record of an offloaded super-packet */
 #define CHUNK_MAX_PLAIN_BYTES \
 	(SLAB_BYTES - CHUNK_HEADER_BYTES) /* the largest ordinary chunk's data */
@@ -42,7 +44,7 @@ int slab_new(uint64_t max_bytes, struct slab **ret_slab);
  * slab_get - a chunk with room for at least data_bytes (at most CHUNK_MAX_DATA_BYTES).
  *
  * Returns:  0; -ENOMEM the budget is used up (now: others may be about to put).
- * Owner:    the caller, with next NULL and used 0.
+ * Owner:    the caller, with next NULL, used and records 0.
  * Threads:  the owner.
  */
 int slab_get(struct slab *s, size_t data_bytes, struct chunk **ret_chunk);

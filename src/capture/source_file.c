@@ -95,19 +95,31 @@ static void set_reader(struct source_file *s, struct capreader *r)
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
+/* Is it for the demux? Else it is counted. */
+static bool passes(struct source_file *s, const struct capreader *r, struct packet *p)
+{
+	p->interface = interface_number(s, r, p->interface);
+	if (s->filter == NULL || filter_match(s->filter, p))
+		return true;
+	demux_skip(s->demux, p, SKIP_filtered);
+	return false;
+}
+
 /* Gives all packets of an open file to the demux. Returns what capreader_next ended with. */
 static int read_packets(struct source_file *s, struct capreader *r)
 {
-	struct packet p;
+	struct packet burst[DEMUX_BURST];
 	int rv = 0;
 
 	while (!atomic_load_explicit(&s->stop, memory_order_relaxed) &&
-	       (rv = capreader_next(r, &p)) == 1) {
-		p.interface = interface_number(s, r, p.interface);
-		if (s->filter != NULL && !filter_match(s->filter, &p))
-			demux_skip(s->demux, &p, SKIP_filtered);
-		else
-			demux_packet(s->demux, &p);
+	       (rv = capreader_next(r, &burst[0])) == 1) {
+		unsigned n = passes(s, r, &burst[0]);
+
+		while (n < DEMUX_BURST && capreader_ready(r)) {
+			(void)capreader_next(r, &burst[n]); /* it is ready */
+			n += passes(s, r, &burst[n]);
+		}
+		demux_packets(s->demux, burst, n);
 	}
 	return rv == 1 ? 0 : rv;
 }

@@ -8,6 +8,7 @@
  */
 #include "flow/demux.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,10 +31,13 @@
 
 /* A packet on its way to its flow. */
 struct arrival {
-	const struct packet *packet;
-	const struct decoded *decoded;
-	enum side sender;
-	bool follows; /* a fragment behind its first: it names no ports */
+	struct packet packet; /* no longer than the snap length */
+	struct decoded decoded;
+	enum decode_result result;
+	enum side sender; /* this and what follows: where it is whole, or a first fragment */
+	uint32_t hash;    /* of key */
+	struct flowkey key;
+	struct flow *guess; /* its flow, most likely, before any packet of the burst was taken */
 };
 
 static void fragment_lost(void *arg)
@@ -165,7 +169,7 @@ static bool is_full(const struct demux *d, const struct flow *f, const struct pa
 /* What of a packet may be kept, and which end of the flow as archived has sent it. */
 static enum side scrub(struct demux *d, struct flow *f, const struct arrival *a, struct scrubbed *s)
 {
-	const struct decoded *dec = a->decoded;
+	const struct decoded *dec = &a->decoded;
 	unsigned shift = SCRUB_COMPUTED_BITS * (unsigned)a->sender;
 	struct scrub_flow memory = {.computed = f->computed >> shift & 3};
 	struct decoded named;
@@ -178,14 +182,15 @@ static enum side scrub(struct demux *d, struct flow *f, const struct arrival *a,
 		named.dport = f->key.port[!a->sender];
 		dec = &named;
 	}
-	scrub_packet(d->config.keeper.scrub, a->packet, dec, &memory, s);
+	scrub_packet(d->config.keeper.scrub, &a->packet, dec, &memory, s);
 	f->computed = (f->computed & ~(3u << shift) & 0xf) | (memory.computed & 3) << shift;
-	return flowkey_sender(s->src, s->dst, a->decoded->sport, a->decoded->dport);
+	return flowkey_sender(s->src, s->dst, a->decoded.sport, a->decoded.dport);
 }
 
 static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 {
-	const struct packet *p = a->packet;
+	const struct packet *p = &a->packet;
+	bool follows = a->result == DECODE_FRAGMENT;
 	enum side sender = a->sender;
 	struct scrubbed scrubbed;
 	int rv;
@@ -196,13 +201,13 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 	}
 	if (is_cut(d, f, p))
 		return;
-	if (a->follows && flow_pkts(f) == 0) {
+	if (follows && flow_pkts(f) == 0) {
 		/* Its first is in the part before, or nowhere; this one alone would not tell the
 		 * ends. */
 		skip(d, SKIP_fragment);
 		return;
 	}
-	if (is_full(d, f, p) && !a->follows)
+	if (is_full(d, f, p) && !follows)
 		ending_part(d, f);
 	rv = keeper_append(d->keeper, f, p, p->caplen);
 	if (rv != 0) {
@@ -210,7 +215,7 @@ static void keep(struct demux *d, struct flow *f, const struct arrival *a)
 		drop(d, rv);
 		return;
 	}
-	tally_add(&f->tally, p, p->caplen, a->decoded, sender);
+	tally_add(&f->tally, p, p->caplen, &a->decoded, sender);
 	f->archived_bytes += p->caplen;
 }
 
@@ -219,7 +224,7 @@ static void arrive(struct demux *d, struct flow *f, const struct arrival *a)
 {
 	enum flow_list list;
 
-	flow_see(f, a->decoded, a->sender);
+	flow_see(f, &a->decoded, a->sender);
 	list = flow_list_for(f);
 	f->last_ns = d->now_ns;
 	/* Ended flows wait in the order of their last packet; others need the order of ticks only.
@@ -244,38 +249,36 @@ static void remember_scrub(struct flow *f, unsigned exempt, unsigned computed)
 }
 
 /* A new flow; older: number + 1 of the one that it pushed off the tuple, or 0. NULL: no room. */
-static struct flow *begin_flow(struct demux *d, const struct flowkey *k, uint32_t hash,
-    const struct arrival *a, uint32_t older)
+static struct flow *begin_flow(struct demux *d, const struct arrival *a, uint32_t older)
 {
-	const struct decoded *dec = a->decoded;
+	const struct decoded *dec = &a->decoded;
 	struct flow *f;
 
 	/* What is over goes before what is alive, though the sweep has not come to it yet. */
-	for (int steps = 0; (f = flowtable_add(d->table, k, hash)) == NULL; steps++) {
+	for (int steps = 0; (f = flowtable_add(d->table, &a->key, a->hash)) == NULL; steps++) {
 		if (steps < FULL_STEPS && ending_sweep(d))
 			continue;
 		if ((d->refusal = ending_evict(d)) != 0)
 			return NULL;
 	}
 	f->serial = d->next_serial++;
-	f->origin_ns = a->packet->ts_ns;
+	f->origin_ns = a->packet.ts_ns;
 	f->origin_seq = dec->has_tcp ? dec->seq : 0;
-	f->interface = a->packet->interface & (DEMUX_INTERFACES_MAX - 1);
+	f->interface = a->packet.interface & (DEMUX_INTERFACES_MAX - 1);
 	f->older = older;
 	if (d->config.keeper.scrub != NULL)
-		remember_scrub(f, scrub_exempt(d->config.keeper.scrub, k),
-		    scrub_computed(d->config.keeper.scrub, k));
+		remember_scrub(f, scrub_exempt(d->config.keeper.scrub, &a->key),
+		    scrub_computed(d->config.keeper.scrub, &a->key));
 	naming_begin(d, f, is_syn(dec), dec->seq, a->sender);
 	ledger_add(&d->ledger->flows, 1);
 	return f;
 }
 
 /* The flow of a packet with ports: one that lives, or a new one; NULL: no room. */
-static struct flow *flow_for(
-    struct demux *d, const struct flowkey *k, uint32_t hash, const struct arrival *a)
+static struct flow *flow_for(struct demux *d, const struct arrival *a)
 {
-	struct flow *f = flowtable_find(d->table, k, hash);
-	int64_t ts_ns = a->packet->ts_ns;
+	struct flow *f = flowtable_find(d->table, &a->key, a->hash);
+	int64_t ts_ns = a->packet.ts_ns;
 	uint32_t gone = 0;
 
 	if (f != NULL && ending_is_over(d, f)) {
@@ -284,16 +287,17 @@ static struct flow *flow_for(
 	}
 	if (f != NULL && ending_has_lingered(d, f))
 		ending_publish(d, f);
-	if (f != NULL && flow_is_reuse(f, a->decoded, a->sender)) {
+	if (f != NULL && flow_is_reuse(f, &a->decoded, a->sender)) {
 		gone = ending_displace(d, f, END_REUSED, ts_ns);
 		f = NULL;
 	}
-	return f != NULL ? f : begin_flow(d, k, hash, a, gone);
+	return f != NULL ? f : begin_flow(d, a, gone);
 }
 
-static void take_fragment(struct demux *d, const struct packet *p, const struct decoded *dec)
+static void take_fragment(struct demux *d, struct arrival *a)
 {
-	struct arrival a = {p, dec, SIDE_LOW, true};
+	const struct packet *p = &a->packet;
+	const struct decoded *dec = &a->decoded;
 	struct flow *f;
 	uint32_t number;
 	uint64_t serial;
@@ -312,8 +316,8 @@ static void take_fragment(struct demux *d, const struct packet *p, const struct 
 	}
 	if (ending_has_lingered(d, f))
 		ending_publish(d, f);
-	a.sender = flowkey_fragment_sender(&f->key, dec);
-	arrive(d, f, &a);
+	a->sender = flowkey_fragment_sender(&f->key, dec);
+	arrive(d, f, a);
 }
 
 struct held_for {
@@ -325,24 +329,19 @@ struct held_for {
 static void give_held(const struct packet *p, void *arg)
 {
 	struct held_for *h = arg;
-	struct decoded dec;
-	struct arrival a = {p, &dec, SIDE_LOW, false};
+	struct arrival a = {.packet = *p};
 
-	(void)decode_packet(p, &dec); /* it decoded when it was held */
-	a.sender = flowkey_fragment_sender(&h->flow->key, &dec);
+	(void)decode_packet(p, &a.decoded); /* it decoded when it was held */
+	a.sender = flowkey_fragment_sender(&h->flow->key, &a.decoded);
 	keep(h->demux, h->flow, &a);
 }
 
-static void take_whole(struct demux *d, const struct packet *p, const struct decoded *dec)
+static void take_whole(struct demux *d, const struct arrival *a)
 {
-	struct arrival a = {p, dec, SIDE_LOW, false};
-	struct flowkey k;
-	struct flow *f;
-	uint32_t hash;
+	const struct packet *p = &a->packet;
+	const struct decoded *dec = &a->decoded;
+	struct flow *f = flow_for(d, a);
 
-	a.sender = flowkey_make(dec, p->linktype, d->config.vlan_key, &k);
-	hash = naming_hash(d, &k);
-	f = flow_for(d, &k, hash, &a);
 	if (f == NULL) {
 		drop(d, d->refusal);
 		return;
@@ -357,7 +356,7 @@ static void take_whole(struct demux *d, const struct packet *p, const struct dec
 		fragments_give_held(d->fragments, p, dec, give_held, &h);
 		fragments_add_first(d->fragments, p, dec, f, d->now_ns);
 	}
-	arrive(d, f, &a);
+	arrive(d, f, a);
 }
 
 static enum ledger_skip skip_for(enum decode_result r)
@@ -386,45 +385,88 @@ void demux_skip(struct demux *d, const struct packet *p, enum ledger_skip reason
 	skip(d, reason);
 }
 
-/* Sends a packet, which is no longer than the snap length, where it belongs. */
-static void take(struct demux *d, const struct packet *p)
+/* Sends a packet where it belongs. */
+static void send(struct demux *d, struct arrival *a)
 {
-	struct decoded dec;
-	enum decode_result r = decode_packet(p, &dec);
-
-	if (r != DECODE_OK && r != DECODE_FRAGMENT)
-		skip(d, skip_for(r));
-	else if (!d->config.protocols[dec.proto])
+	if (a->result != DECODE_OK && a->result != DECODE_FRAGMENT)
+		skip(d, skip_for(a->result));
+	else if (!d->config.protocols[a->decoded.proto])
 		skip(d, SKIP_not_tcp);
-	else if (d->config.wanted != NULL && !d->config.wanted(&dec, d->config.wanted_arg))
+	else if (d->config.wanted != NULL && !d->config.wanted(&a->decoded, d->config.wanted_arg))
 		skip(d, SKIP_not_local);
-	else if (r == DECODE_FRAGMENT)
-		take_fragment(d, p, &dec);
+	else if (a->result == DECODE_FRAGMENT)
+		take_fragment(d, a);
 	else
-		take_whole(d, p, &dec);
+		take_whole(d, a);
 }
 
-void demux_packet(struct demux *d, const struct packet *p)
+static void take(struct demux *d, struct arrival *a)
 {
-	struct packet kept = *p;
+	int64_t ts_ns = a->packet.ts_ns;
 
-	count_read(d, p);
-	if (!pcapfmt_time_fits(p->ts_ns)) {
+	if (!pcapfmt_time_fits(ts_ns)) {
 		skip(d, SKIP_time);
 		return;
 	}
-	/* Before decoding, so that what is archived tells no less than what was counted. */
-	if (kept.caplen > d->config.snaplen)
-		kept.caplen = d->config.snaplen;
-	d->packet_ns = p->ts_ns;
+	d->packet_ns = ts_ns;
 	if (d->config.clock == DEMUX_CLOCK_CALLER) {
-		take(d, &kept);
+		send(d, a);
 		return;
 	}
-	advance_clock(d, p->ts_ns);
-	take(d, &kept);
+	advance_clock(d, ts_ns);
+	send(d, a);
 	for (int i = 0; i < SWEEP_STEPS && ending_sweep(d); i++)
 		;
+}
+
+/* What can be told of a packet without looking at any flow. */
+static void look_at(const struct demux *d, const struct packet *p, struct arrival *a)
+{
+	a->packet = *p;
+	/* Before decoding, so that what is archived tells no less than what was counted. */
+	if (p->caplen > d->config.snaplen)
+		a->packet.caplen = d->config.snaplen;
+	a->result = decode_packet(&a->packet, &a->decoded);
+	a->guess = NULL;
+	if (a->result != DECODE_OK)
+		return;
+	a->sender = flowkey_make(&a->decoded, p->linktype, d->config.vlan_key, &a->key);
+	a->hash = naming_hash(d, &a->key);
+	flowtable_prefetch(d->table, a->hash);
+}
+
+/*
+ * With many flows each step of a packet's way, slot, flow, chunk, is a line of memory that no cache
+ * has. So all packets of a burst go one step after the other: while the line of one is on its way,
+ * the others ask for theirs. Nothing is changed by that, so what was guessed holds until the first
+ * packet is taken.
+ */
+static void fetch_ahead(struct demux *d, struct arrival *arrivals, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (arrivals[i].result == DECODE_OK)
+			arrivals[i].guess = flowtable_guess(d->table, arrivals[i].hash);
+	for (unsigned i = 0; i < n; i++)
+		if (arrivals[i].guess != NULL)
+			keeper_prefetch(arrivals[i].guess);
+	for (unsigned i = 0; i < n; i++)
+		if (arrivals[i].guess != NULL)
+			keeper_prefetch_room(arrivals[i].guess);
+}
+
+void demux_packets(struct demux *d, const struct packet *packets, unsigned n)
+{
+	struct arrival arrivals[DEMUX_BURST];
+
+	assert(n <= DEMUX_BURST);
+	for (unsigned i = 0; i < n; i++) {
+		count_read(d, &packets[i]);
+		look_at(d, &packets[i], &arrivals[i]);
+	}
+	if (n > 1)
+		fetch_ahead(d, arrivals, n);
+	for (unsigned i = 0; i < n; i++)
+		take(d, &arrivals[i]);
 }
 
 /* ---- live ------------------------------------------------------------------------------------ */

@@ -95,12 +95,22 @@ int demux_new(const struct demux_config *config, struct demux **ret_demux);
  */
 uint32_t demux_interface(struct demux *d, const char *name);
 
+/* Packets that are taken in at a time, at most: their steps overlap, see demux.c. */
+#define DEMUX_BURST 32u
+
 /*
- * demux_packet - take one packet in.
+ * demux_packets - take packets in, in their order.
  *
- * Takes:    *p, borrowed for the call; its interface from demux_interface, or 0.
+ * Takes:    n of them, at most DEMUX_BURST, borrowed for the call; their interface from
+ *           demux_interface, or 0.
  */
-void demux_packet(struct demux *d, const struct packet *p);
+void demux_packets(struct demux *d, const struct packet *packets, unsigned n);
+
+/* demux_packet - take one packet in: the same for n 1. */
+static inline void demux_packet(struct demux *d, const struct packet *p)
+{
+	demux_packets(d, p, 1);
+}
 
 /* demux_skip - count a packet that was read, but is not to be archived. */
 void demux_skip(struct demux *d, const struct packet *p, enum ledger_skip reason);

@@ -23,6 +23,12 @@ int flowtable_new(uint32_t max_flows, struct flowtable **ret_table);
 /* flowtable_prefetch - begin to load what a look-up of this hash will touch. */
 void flowtable_prefetch(const struct flowtable *t, uint32_t hash);
 
+/*
+ * flowtable_guess - the flow that a look-up of this hash will very likely find, and begin to load
+ * it; NULL: it will hardly find one.
+ */
+struct flow *flowtable_guess(const struct flowtable *t, uint32_t hash);
+
 /* flowtable_find - the flow with this key, or NULL. */
 struct flow *flowtable_find(struct flowtable *t, const struct flowkey *k, uint32_t hash);
 

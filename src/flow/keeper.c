@@ -66,13 +66,10 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
 
 /* ---- who holds ------------------------------------------------------------------------------- */
 
-static uint64_t chain_bytes(const struct chunk *c)
+/* What the chunks of f cost: the last one tells, so that the others stay unread. */
+static uint64_t held_cost(const struct flow *f)
 {
-	uint64_t bytes = 0;
-
-	for (; c != NULL; c = c->next)
-		bytes += chunk_bytes(c);
-	return bytes;
+	return f->tail != NULL ? (uint64_t)f->tail->chain_units * CHUNK_UNIT_BYTES : 0;
 }
 
 /* Half-open flows go with each other, also those that were refused: a flood is a flood. */
@@ -120,7 +117,7 @@ void keeper_moved(struct keeper *k, struct flow *f)
 
 	if (f->head == NULL || f->held_list == holder_list(f))
 		return;
-	bytes = chain_bytes(f->head);
+	bytes = held_cost(f);
 	holder_remove(k, f, bytes);
 	holder_add(k, f, bytes);
 }
@@ -212,7 +209,7 @@ static uint32_t route(const struct keeper *k, const struct flow *f, const struct
 
 static int hand_over(struct keeper *k, struct flow *f, struct batch *b)
 {
-	uint64_t bytes = chain_bytes(f->head);
+	uint64_t bytes = held_cost(f);
 	int rv;
 
 	b->staged = f->staged;
@@ -310,7 +307,7 @@ bool keeper_drop(struct keeper *k, struct flow *f)
 	if (f->staged || f->head == NULL)
 		return false;
 	chain = f->head;
-	let_go(k, f, chain_bytes(chain));
+	let_go(k, f, held_cost(f));
 	slab_put(k->config.slab, chain);
 	ledger_add(&k->config.ledger->dropped[DROP_half_open], pkts);
 	pkts += f->lost_pkts;
@@ -373,7 +370,7 @@ static struct flow *victim(struct keeper *k)
 
 		while ((f = first_holder(k, list)) != NULL && f->held_touched &&
 		       f->held_next != NONE && chances-- > 0) {
-			uint64_t bytes = chain_bytes(f->head);
+			uint64_t bytes = held_cost(f);
 
 			holder_remove(k, f, bytes);
 			holder_add(k, f, bytes);
@@ -507,6 +504,7 @@ static int make_room(struct keeper *k, struct flow *f, size_t need)
 	if (rv != 0)
 		return rv;
 	k->held_bytes += chunk_bytes(c);
+	c->chain_units = (held_cost(f) + chunk_bytes(c)) / CHUNK_UNIT_BYTES & 0x1fff;
 	if (f->tail != NULL) {
 		f->tail->next = c;
 		f->tail = c;
@@ -517,6 +515,21 @@ static int make_room(struct keeper *k, struct flow *f, size_t need)
 		holder_add(k, f, chunk_bytes(c));
 	}
 	return 0;
+}
+
+void keeper_prefetch(const struct flow *f)
+{
+	__builtin_prefetch(f->tail, 1); /* NULL does no harm */
+}
+
+void keeper_prefetch_room(const struct flow *f)
+{
+	const struct chunk *c = f->tail;
+
+	if (c != NULL) {
+		__builtin_prefetch(c->data + c->used, 1);
+		__builtin_prefetch(c->data + c->used + 64, 1);
+	}
 }
 
 int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint32_t kept_bytes)
@@ -532,6 +545,7 @@ int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint
 	pcapfmt_record_header(p, kept_bytes, c->data + c->used);
 	memcpy(c->data + c->used + PCAPFMT_RECORD_HEADER_BYTES, p->data, kept_bytes);
 	c->used += (uint32_t)need;
+	c->records++;
 	f->held_bytes += (uint32_t)need;
 	f->held_touched = held_before;
 	return 0;

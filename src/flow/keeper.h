@@ -51,6 +51,13 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper);
  */
 int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint32_t kept_bytes);
 
+/*
+ * keeper_prefetch - begin to load what keeper_append of f will touch; then, before anything else
+ * happens to f, keeper_prefetch_room.
+ */
+void keeper_prefetch(const struct flow *f);
+void keeper_prefetch_room(const struct flow *f);
+
 /* keeper_moved - f->list has changed: f goes with the others of that list when memory is short. */
 void keeper_moved(struct keeper *k, struct flow *f);
 

@@ -125,6 +125,11 @@ int capreader_next(struct capreader *r, struct packet *ret_packet)
 	return r->answer;
 }
 
+bool capreader_ready(const struct capreader *r)
+{
+	return r->answer == 1 && r->pcap != NULL && pcapreader_ready(r->pcap);
+}
+
 void capreader_interrupt(void)
 {
 	rawfile_interrupt();

@@ -10,6 +10,7 @@
 #ifndef PCAPFILE_CAPREADER_H
 #define PCAPFILE_CAPREADER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/fileio.h"
@@ -50,6 +51,15 @@ int capreader_open_extent(const struct extent *e, struct capreader **ret_reader)
  *           same answer is given for ever.
  */
 int capreader_next(struct capreader *r, struct packet *ret_packet);
+
+/*
+ * capreader_ready - is the next packet there already, so that capreader_next gives it at once and
+ * what it lent before stays where it is?
+ *
+ * Returns:  true: the next capreader_next returns 1, and all that was lent since the last one that
+ *           came without a true before it is lent on; false: perhaps, perhaps not (pcapng).
+ */
+bool capreader_ready(const struct capreader *r);
 
 /*
  * capreader_error - what went wrong, in words.

@@ -162,6 +162,12 @@ size_t instream_peek(struct instream *in, size_t want, const uint8_t **ret_data)
 	return in->end - in->start;
 }
 
+size_t instream_held(const struct instream *in, const uint8_t **ret_data)
+{
+	*ret_data = in->window + in->start;
+	return in->end - in->start;
+}
+
 void instream_take(struct instream *in, size_t n)
 {
 	assert(n <= in->end - in->start);

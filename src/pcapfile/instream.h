@@ -43,6 +43,13 @@ int instream_open_extent(
  */
 size_t instream_peek(struct instream *in, size_t want, const uint8_t **ret_data);
 
+/*
+ * instream_held - see what is there already: nothing is read, and nothing that was lent moves.
+ *
+ * Returns:  how many bytes lie at *ret_data.
+ */
+size_t instream_held(const struct instream *in, const uint8_t **ret_data);
+
 /* instream_take - go on by n bytes, which the last peek has shown. What it lent stays lent. */
 void instream_take(struct instream *in, size_t n);
 

@@ -180,6 +180,19 @@ int pcapreader_next(struct pcapreader *r, struct packet *ret_packet)
 	return 1;
 }
 
+bool pcapreader_ready(const struct pcapreader *r)
+{
+	const uint32_t header_bytes = r->dialect->header_bytes;
+	struct packet packet;
+	const uint8_t *p;
+	size_t have = instream_held(r->in, &p);
+
+	if (have < header_bytes)
+		return false;
+	decode_header(r, p, &packet);
+	return packet.caplen <= PACKET_MAX_CAPLEN && have - header_bytes >= packet.caplen;
+}
+
 void pcapreader_free(struct pcapreader *r)
 {
 	free(r);

@@ -42,6 +42,9 @@ int pcapreader_new(struct instream *in, struct fault *fault, struct pcapreader *
 /* pcapreader_next - as capreader_next. */
 int pcapreader_next(struct pcapreader *r, struct packet *ret_packet);
 
+/* pcapreader_ready - as capreader_ready. */
+bool pcapreader_ready(const struct pcapreader *r);
+
 /* pcapreader_free - takes NULL. */
 void pcapreader_free(struct pcapreader *r);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <time.h>
 
 #include "archive/rescan.h"
 #include "archive/retain.h"
@@ -67,6 +68,9 @@ struct saver {
 /* How often the store looks for segments and days that have been quiet. */
 #define TICK_NS (5 * CLK_SECOND_NS)
 
+/* How often a saver wakes for batches that come one by one. */
+#define PAUSE_NS 200000
+
 struct savers {
 	struct savers_config config;
 	struct savers_stats stats;
@@ -105,8 +109,7 @@ static uint64_t chain_pkts(const struct chunk *c)
 	uint64_t pkts = 0;
 
 	for (; c != NULL; c = c->next)
-		for (uint32_t at = 0; at < c->used; pkts++)
-			at += PCAPFMT_RECORD_HEADER_BYTES + pcapfmt_get_le32(c->data + at + 8);
+		pkts += c->records;
 	return pkts;
 }
 
@@ -554,16 +557,30 @@ static void tick(struct saver *s, bool last)
 	s->tick_ns = now_ns + TICK_NS;
 }
 
+/* Where batches come one by one, each is not worth waking for: they come together meanwhile. */
+static void pause_until(int64_t mono_ns)
+{
+	const struct timespec t = {
+	    .tv_sec = mono_ns / CLK_SECOND_NS, .tv_nsec = mono_ns % CLK_SECOND_NS};
+
+	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL); /* a signal: sooner */
+}
+
 static void *saver_thread(void *arg)
 {
 	struct saver *s = arg;
 	int n;
 
 	do {
+		int64_t woken_ns;
+
 		n = queue_get(s->queue, s->taken, TAKE, deadline_ns(s));
+		woken_ns = clk_mono().ns;
 		for (int i = 0; i < n; i++)
 			take_batch(s, &s->taken[i]);
 		tick(s, n == -EPIPE);
+		if (n > 0 && n < TAKE)
+			pause_until(woken_ns + PAUSE_NS);
 	} while (n != -EPIPE);
 	return NULL;
 }

@@ -159,6 +159,32 @@ START_TEST(every_chunk_given_back_can_be_had_again_beside_those_that_stay)
 }
 END_TEST
 
+/* Also where there are many slabs that nobody has used yet. */
+START_TEST(what_was_given_back_is_used_again_before_a_new_slab_is_begun)
+{
+	struct slab *s = chunks_new_slab(16 * BUDGET);
+	struct chunk *c;
+	uint64_t taken;
+
+	for (int round = 0; round < 1000; round++) {
+		struct chunk *chain = NULL;
+
+		for (int i = 0; i < 40; i++) {
+			ck_assert_int_eq(slab_get(s, chunks_room(_i), &c), 0);
+			c->next = chain;
+			chain = c;
+		}
+		slab_put(s, chain);
+		if (round == 0)
+			taken = slab_taken_bytes(s);
+		ck_assert_uint_le(slab_taken_bytes(s), 2 * taken);
+	}
+	slab_wait(s);
+	ck_assert_uint_eq(slab_taken_bytes(s), 0);
+	slab_free(s);
+}
+END_TEST
+
 START_TEST(chunks_never_overlap)
 {
 	enum { EACH = 150 };
@@ -273,6 +299,8 @@ static Suite *slab_suite(void)
 	tcase_add_test(t, an_empty_slab_serves_any_size);
 	tcase_add_loop_test(
 	    t, every_chunk_given_back_can_be_had_again_beside_those_that_stay, 0, CHUNKS_CLASSES);
+	tcase_add_loop_test(
+	    t, what_was_given_back_is_used_again_before_a_new_slab_is_begun, 0, CHUNKS_CLASSES);
 	tcase_add_test(t, chunks_never_overlap);
 	tcase_add_test(t, waiting_ends_at_once_when_something_was_put_before);
 	tcase_add_test(t, the_owner_goes_on_as_other_threads_give_back);

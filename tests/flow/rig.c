@@ -186,12 +186,27 @@ uint32_t rig_make(struct rig *r, const struct frame *f, uint32_t caplen, struct 
 	return remember(r, ret_packet);
 }
 
+static void send_waiting(struct rig *r)
+{
+	demux_packets(r->demux, r->waiting, r->waiting_count);
+	for (unsigned i = 0; i < r->waiting_count; i++)
+		free((void *)(uintptr_t)r->waiting[i].data);
+	r->waiting_count = 0;
+}
+
 uint32_t rig_send_cut(struct rig *r, const struct frame *f, uint32_t caplen)
 {
 	struct packet p;
 	uint32_t number = rig_make(r, f, caplen, &p);
 
-	demux_packet(r->demux, &p);
+	if (r->config.burst > 1) {
+		r->packet = NULL;
+		r->waiting[r->waiting_count++] = p;
+		if (r->waiting_count == r->config.burst)
+			send_waiting(r);
+	} else {
+		demux_packet(r->demux, &p);
+	}
 	rig_must(slab_taken_bytes(r->slab) <= r->config.max_memory_bytes);
 	return number;
 }
@@ -254,6 +269,7 @@ void rig_stop(struct rig *r)
 {
 	struct catalog_result indexed;
 
+	send_waiting(r);
 	demux_finish(r->demux);
 	savers_stop(r->savers);
 	catalog_stop(r->catalog, &indexed);

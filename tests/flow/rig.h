@@ -34,6 +34,7 @@ struct rig_config {
 	enum keeper_mode mode;
 	enum end_reason at_finish;
 	bool held_fragments; /* a fragment that came before its first may stand behind it */
+	unsigned burst;      /* packets that the demux gets at a time; 0: one */
 	bool some_all_cut;   /* a flow may have no packet that is kept, or a name twice */
 
 	/* What packets go through; NULL: they stay as they are. */
@@ -92,6 +93,8 @@ struct rig {
 	uint64_t opens, closes; /* events that were sent */
 	uint8_t *bytes;         /* room for a frame */
 	uint8_t *packet;        /* the bytes of the present packet */
+	struct packet waiting[DEMUX_BURST]; /* for the rest of their burst; their bytes are ours */
+	unsigned waiting_count;
 
 	struct rig_sent *sent;
 	uint32_t sent_count, sent_room;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The same packets and options must give the same files, byte for byte, and the same rows, whatever
- * the number of savers and however their threads are scheduled.
+ * the number of savers, however their threads are scheduled, and however many packets come at a
+ * time.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void send_one(struct traffic *t, struct rig *r)
 	rig_send(r, &f);
 }
 
-static char *run(const struct kind *k, uint64_t seed, int savers)
+static char *run(const struct kind *k, uint64_t seed, int savers, unsigned burst)
 {
 	struct rig_config config = rig_defaults;
 	struct traffic t = {.kind = k, .random = seed};
@@ -108,6 +109,7 @@ static char *run(const struct kind *k, uint64_t seed, int savers)
 	char *text;
 
 	config.savers = savers;
+	config.burst = burst;
 	config.max_memory_bytes = SLAB_MIN_BYTES;
 	config.max_flows = k->max_flows;
 	config.max_flow_bytes = k->max_flow_bytes;
@@ -144,11 +146,12 @@ START_TEST(files_and_rows_do_not_depend_on_threads)
 {
 	const struct kind *k = &kinds[_i % KINDS];
 	uint64_t seed = 11 + (uint64_t)_i;
-	char *first = run(k, seed, 1);
+	char *first = run(k, seed, 1, 1);
 	static const int savers[] = {1, 2, 5};
+	static const unsigned bursts[] = {1, 7, DEMUX_BURST};
 
 	for (int i = 0; i < 3; i++) {
-		char *again = run(k, seed, savers[i]);
+		char *again = run(k, seed, savers[i], bursts[i]);
 
 		compare(first, again, k, savers[i]);
 		free(again);
@@ -159,7 +162,7 @@ END_TEST
 
 START_TEST(other_packets_give_other_files)
 {
-	char *a = run(&kinds[0], 1, 1), *b = run(&kinds[0], 2, 1);
+	char *a = run(&kinds[0], 1, 1, 1), *b = run(&kinds[0], 2, 1, 1);
 
 	ck_assert_str_ne(a, b); /* so that the comparison above means something */
 	free(a);

@@ -400,6 +400,43 @@ START_TEST(packets_that_cross_the_end_of_the_window_are_whole)
 END_TEST
 
 /* At fault are magic, version and link type of the file, and the captured length of each record. */
+/* Packets of all lengths, some windows of them; what a packet lends is compared as late as allowed. */
+START_TEST(packets_that_are_ready_leave_those_before_in_their_place)
+{
+	enum { COUNT = 4000, MOST = 50 };
+	struct image f = { 0 };
+	struct packet held[MOST], next;
+	struct capreader *r;
+	unsigned int n = 0, given = 0, bursts = 0;
+	uint32_t caplen;
+
+	image_put_pcap_header(&f, MAGIC_US, 1);
+	for (unsigned int i = 0; i < COUNT; i++) {
+		caplen = 4 + i * 7919 % 1500;
+		image_put_record(&f, 1500000000, i, caplen, caplen);
+		image_put_packet(&f, i, caplen);
+	}
+	ck_assert_int_eq(capreader_open(image_path(&f, f.length), &r), 0);
+	while (capreader_next(r, &next) == 1) {
+		held[0] = next;
+		for (n = 1; n < MOST && capreader_ready(r); n++)
+			ck_assert_int_eq(capreader_next(r, &held[n]), 1);
+		for (unsigned int i = 0; i < n; i++, given++) {
+			ck_assert_uint_eq(held[i].caplen, 4 + given * 7919 % 1500);
+			for (uint32_t at = 0; at < held[i].caplen; at++)
+				if (held[i].data[at] != (uint8_t)(given * 37 + at))
+					ck_abort_msg("packet %u, byte %u", given, at);
+		}
+		bursts++;
+	}
+	ck_assert_uint_eq(given, COUNT);
+	ck_assert_uint_lt(bursts, COUNT / MOST + 10);
+	ck_assert(!capreader_ready(r));
+	capreader_close(r);
+	image_free(&f);
+}
+END_TEST
+
 START_TEST(no_text_shows_a_value_of_the_file)
 {
 	struct image f = { .big_endian = forms[_i].big_endian };
@@ -447,6 +484,7 @@ int main(void)
 	tcase_add_test(pcap, a_length_near_two_to_the_32_is_damage);
 	tcase_add_test(pcap, times_are_seconds_and_fraction_added_up_whatever_they_are);
 	tcase_add_test(pcap, packets_that_cross_the_end_of_the_window_are_whole);
+	tcase_add_test(pcap, packets_that_are_ready_leave_those_before_in_their_place);
 	tcase_add_loop_test(pcap, no_text_shows_a_value_of_the_file, 0, FORMS);
 	tcase_add_loop_test(pcap, random_bit_flips_never_crash_the_reader, 0, FORMS);
 	suite_add_tcase(suite, pcap);

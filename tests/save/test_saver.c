@@ -193,6 +193,7 @@ START_TEST(the_largest_record_of_all_fits)
 	bytes = malloc(CAPLEN);
 	memcpy(bytes, c->data + 16, CAPLEN);
 	c->used = CAPLEN + 16;
+	c->records = 1;
 	flow.next.chunks = c;
 	r->tally.pkts[0] = 1;
 	ledger_add(&rig.ledger.packets_read, 1);

@@ -111,6 +111,7 @@ static uint8_t *room(struct saverig *rig, struct saverig_flow *flow, uint32_t le
 		slab_wait(rig->slab);
 	at = (*link)->data + (*link)->used;
 	(*link)->used += len;
+	(*link)->records++;
 	return at;
 }
 
