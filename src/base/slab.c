@@ -87,6 +87,8 @@ int slab_new(uint64_t max_bytes, struct slab **ret_slab)
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->arena == MAP_FAILED)
 		s->arena = NULL;
+	if (s->arena != NULL)
+		(void)madvise(s->arena, s->arena_bytes, MADV_HUGEPAGE); /* advice: chunks lie anywhere in it */
 	s->meta = calloc(s->slabs, sizeof(*s->meta));
 	if (s->arena == NULL || s->meta == NULL) {
 		slab_free(s);
@@ -215,6 +217,7 @@ static bool put_away(struct slab *s, unsigned most)
 	while (c != NULL && most-- > 0) {
 		struct chunk *next = c->next;
 
+		__builtin_prefetch(next);
 		chunk_back(s, c);
 		c = next;
 	}

@@ -114,6 +114,8 @@ static void advance_clock(struct demux *d, int64_t ts_ns)
 	if (ts_ns <= d->now_ns)
 		return;
 	d->now_ns = ts_ns;
+	if (ts_ns - d->tick_start_ns < idle)
+		return;
 	ticks = (ts_ns - d->tick_start_ns) / idle;
 	d->tick_start_ns += ticks * idle;
 	d->tick += ticks < 2 ? (uint32_t)ticks : 2; /* two end everything that is alive */

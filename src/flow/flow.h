@@ -9,6 +9,7 @@
 #define FLOW_FLOW_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "archive/record.h"
@@ -33,52 +34,59 @@ enum flow_list {
 };
 
 struct flow {
-	struct flowkey key;              /* 48 bytes, compared whole */
-	struct tally tally;              /* of the present part */
-	struct chunk *head, *tail;       /* finished records that no saver has yet */
-	int64_t origin_ns;               /* time of the very first packet */
-	int64_t last_ns;                 /* clock of the demux at the last packet, kept or not */
-	uint64_t archived_bytes;         /* captured bytes kept so far, for --max-bytes */
-	uint64_t serial;                 /* names the staged file of the present part */
-	uint32_t held_prev, held_next;   /* among the flows that hold chunks, see keeper.c */
-	uint32_t young_prev, young_next; /* among those that wait for a name, see naming.c */
-	uint32_t prev, next;             /* in its list */
-	uint32_t number;                 /* its own place in the array of all flows */
-	uint32_t older;                  /* number + 1 of a flow detached from this tuple, or 0 */
-	uint32_t binding;                /* number + 1 of what names it, or 0 */
-	uint32_t hash;
-	uint32_t tick;              /* of the demux clock, when it was put at its list's end */
-	uint32_t born_ms;           /* clock of the demux at the first packet, modulo 2^32 ms */
-	uint32_t part;              /* parts published under its present name */
-	uint32_t cut_duration_pkts; /* of the present part */
-	uint32_t cut_bytes_pkts;
-	uint32_t lost_pkts;
-	uint32_t origin_seq;      /* TCP sequence number of the very first packet */
-	uint32_t isn[2];          /* by side, where isn_known */
+	/* what each packet looks at: 3 cache lines of 64 bytes, the first alone for those to skip
+	 */
+	struct flowkey key;       /* 48 bytes, compared whole */
+	uint32_t tick;            /* of the demux clock, when it was put at its list's end */
 	uint32_t held_bytes : 20; /* data in the chunks */
 	uint32_t held_epoch : 8;  /* when it began to hold, see keeper.c */
 	uint32_t held_list : 4;   /* the list that it was in when it began to hold */
 	uint16_t interface : 10;  /* number of its name in the demux */
 	uint16_t exempt : 2;      /* ends whose address stays as it is: bit per side */
-	uint16_t computed : 4;    /* what scrub_packet remembers of senders: two bits per side */
+	uint16_t computed : 4;    /* what scrub_packet remembers of senders: two bits each */
 	struct tally_roles roles;
 	uint8_t list : 4;      /* enum flow_list */
 	uint8_t why : 4;       /* enum end_reason, of FLOW_CLOSING and FLOW_WAITING */
 	bool held_touched : 1; /* had a packet since it was put where it is among the holders */
 	bool touched : 1;      /* had a packet since it was put where it is in its list */
 	bool rst_seen : 1;
-	bool half_open : 1;      /* begun by a SYN whose sender has not sent an ACK */
-	bool counted : 1;        /* its end reason is in the statistics */
-	bool big : 1;            /* filled a whole member before */
-	bool staged : 1;         /* the present part has a staged file */
-	bool staged_unnamed : 1; /* and that file has no name yet */
-	uint8_t isn_known : 2;   /* bit per side */
-	uint8_t fin_seen : 2;    /* bit per side */
-	bool published : 1;      /* a part of it was published */
-	bool young : 1;          /* unnamed, and --uuid-wait is not over */
-	bool detached : 1;       /* its tuple belongs to another flow now */
+	bool half_open : 1;            /* begun by a SYN whose sender has not sent an ACK */
+	bool counted : 1;              /* its end reason is in the statistics */
+	bool big : 1;                  /* filled a whole member before */
+	bool staged : 1;               /* the present part has a staged file */
+	bool staged_unnamed : 1;       /* and that file has no name yet */
+	uint8_t isn_known : 2;         /* bit per side */
+	uint8_t fin_seen : 2;          /* bit per side */
+	bool published : 1;            /* a part of it was published */
+	bool young : 1;                /* unnamed, and --uuid-wait is not over */
+	bool detached : 1;             /* its tuple belongs to another flow now */
+	struct tally tally;            /* of the present part */
+	struct chunk *head, *tail;     /* finished records that no saver has yet */
+	int64_t last_ns;               /* clock of the demux at the last packet, kept or not */
+	uint64_t archived_bytes;       /* captured bytes kept so far, for --max-bytes */
+	uint32_t held_prev, held_next; /* among the flows that hold chunks, see keeper.c */
+	uint32_t prev, next;           /* in its list */
+	uint32_t number;               /* its own place in the array of all flows */
+	uint32_t lost_pkts;            /* of the present part, as those below */
+
+	/* what few packets look at */
+	uint32_t cut_duration_pkts;
+	uint32_t cut_bytes_pkts;
+	int64_t origin_ns;               /* time of the very first packet */
+	uint64_t serial;                 /* names the staged file of the present part */
+	uint32_t young_prev, young_next; /* among those that wait for a name, see naming.c */
+	uint32_t older;                  /* number + 1 of a flow detached from this tuple, or 0 */
+	uint32_t binding;                /* number + 1 of what names it, or 0 */
+	uint32_t hash;
+	uint32_t born_ms;    /* clock of the demux at the first packet, modulo 2^32 ms */
+	uint32_t part;       /* parts published under its present name */
+	uint32_t origin_seq; /* TCP sequence number of the very first packet */
+	uint32_t isn[2];     /* by side, where isn_known */
 };
 
+#define FLOW_BUSY_BYTES 192 /* what each packet looks at */
+
+_Static_assert(offsetof(struct flow, cut_duration_pkts) == FLOW_BUSY_BYTES, "three cache lines");
 _Static_assert(sizeof(struct flow) <= 256, "a flow must stay small");
 
 /* flow_ended - has it ended, as far as its packets tell? */

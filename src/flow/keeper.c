@@ -360,6 +360,22 @@ static struct flow *first_holder(struct keeper *k, int list)
 	return n != NONE ? &k->flows[n] : NULL;
 }
 
+/* Those behind f: when their turn comes, what will be asked of them is there. */
+static void prefetch_behind(const struct keeper *k, const struct flow *f)
+{
+	const struct flow *next, *after;
+
+	if (f->held_next == NONE)
+		return;
+	next = &k->flows[f->held_next];
+	__builtin_prefetch(next->tail, 1); /* next itself was asked for when f was `next` */
+	if (next->held_next == NONE)
+		return;
+	after = &k->flows[next->held_next];
+	for (size_t at = 0; at < sizeof(*after); at += 64)
+		__builtin_prefetch((const char *)after + at, 1);
+}
+
 /* The flow to flush next, or NULL if none holds anything. */
 static struct flow *victim(struct keeper *k)
 {
@@ -370,13 +386,16 @@ static struct flow *victim(struct keeper *k)
 
 		while ((f = first_holder(k, list)) != NULL && f->held_touched &&
 		       f->held_next != NONE && chances-- > 0) {
-			uint64_t bytes = held_cost(f);
+			uint64_t bytes = holder_list(f) == (uint32_t)list ? 0 : held_cost(f);
 
+			prefetch_behind(k, f);
 			holder_remove(k, f, bytes);
 			holder_add(k, f, bytes);
 		}
-		if (f != NULL)
+		if (f != NULL) {
+			prefetch_behind(k, f);
 			return f;
+		}
 	}
 	return NULL;
 }
