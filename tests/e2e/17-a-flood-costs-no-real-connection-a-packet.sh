@@ -9,7 +9,7 @@
 syns=$(size 1000000 50000 100000)
 rate=$(size 50000 5000 50000)
 flows=$(size 1000000 20000 50000)
-memory=$(size 64 8 32) # MiB
+memory=$(size 64 24 32) # MiB
 # Each of many small flows is a file: in memory where there is room.
 store=$work
 if [ "$(df --output=avail -B1M /dev/shm 2>/dev/null | tail -1)" -gt 8000 ] 2>/dev/null; then
