@@ -23,6 +23,9 @@
 /* Items taken from the queue at a time. */
 #define TAKE 64
 
+/* How long a record may wait for others, see queue_gather. */
+#define GATHER_NS 1000000
+
 /* Records that are kept until they are committed; 13 MiB, touched as it fills. */
 #define GROUP_ROOM (CATALOG_GROUP_FLOWS + CATALOG_QUEUE)
 
@@ -485,6 +488,8 @@ int catalog_start(const struct catalog_config *config, struct catalog **ret_cata
 	c->group = malloc(GROUP_ROOM * sizeof(*c->group));
 	rv = c->group != NULL ? queue_new(sizeof(struct item), CATALOG_QUEUE, &c->queue) : -ENOMEM;
 	if (rv == 0)
+		queue_gather(c->queue, TAKE, GATHER_NS);
+	if (rv == 0)
 		rv = thread_start("fk-catalog", catalog_thread, c, &c->thread);
 	if (rv != 0) {
 		queue_free(c->queue);
@@ -515,8 +520,8 @@ static int ask(struct catalog *c, struct request *q)
 {
 	const struct item i = {.kind = ITEM_REQUEST, .request = q};
 
-	(void)sem_init(&q->done, 0, 0); /* not shared between processes: cannot fail */
-	(void)queue_put(c->queue, &i);  /* as above */
+	(void)sem_init(&q->done, 0, 0);       /* not shared between processes: cannot fail */
+	(void)queue_put_urgent(c->queue, &i); /* as above */
 	while (sem_wait(&q->done) != 0)
 		; /* interrupted */
 	(void)sem_destroy(&q->done);

@@ -10,10 +10,14 @@
 #include <string.h>
 #include <time.h>
 
+#define SECOND_NS 1000000000
+
 struct queue {
 	/* set at start, then read-only */
 	size_t item_bytes;
 	size_t capacity;
+	size_t gather; /* items that are worth waking for; 0: each is */
+	long long gather_ns;
 
 	/* guarded by lock */
 	pthread_mutex_t lock;
@@ -22,6 +26,7 @@ struct queue {
 	size_t head; /* next to take */
 	size_t count;
 	bool closed;
+	bool urgent; /* somebody waits for what is inside */
 	unsigned char *ring;
 };
 
@@ -51,12 +56,21 @@ int queue_new(size_t item_bytes, size_t capacity, struct queue **ret_queue)
 	return 0;
 }
 
-static int put(struct queue *q, const void *item, bool wait)
+void queue_gather(struct queue *q, size_t count, long long ns)
+{
+	assert(count <= q->capacity);
+	q->gather = count;
+	q->gather_ns = ns;
+}
+
+enum manner { PUT, PUT_URGENTLY, TRY_TO_PUT };
+
+static int put(struct queue *q, const void *item, enum manner how)
 {
 	int rv = 0;
 
 	(void)pthread_mutex_lock(&q->lock);
-	while (wait && q->count == q->capacity && !q->closed)
+	while (how != TRY_TO_PUT && q->count == q->capacity && !q->closed)
 		(void)pthread_cond_wait(&q->not_full, &q->lock);
 	if (q->closed) {
 		rv = -EPIPE;
@@ -66,7 +80,9 @@ static int put(struct queue *q, const void *item, bool wait)
 		size_t at = (q->head + q->count) % q->capacity;
 
 		memcpy(q->ring + at * q->item_bytes, item, q->item_bytes);
-		if (q->count++ == 0)
+		q->urgent |= how == PUT_URGENTLY;
+		q->count++;
+		if (q->count == 1 || q->count == q->gather || how == PUT_URGENTLY)
 			(void)pthread_cond_signal(&q->not_empty);
 	}
 	(void)pthread_mutex_unlock(&q->lock);
@@ -75,19 +91,24 @@ static int put(struct queue *q, const void *item, bool wait)
 
 int queue_put(struct queue *q, const void *item)
 {
-	return put(q, item, true);
+	return put(q, item, PUT);
+}
+
+int queue_put_urgent(struct queue *q, const void *item)
+{
+	return put(q, item, PUT_URGENTLY);
 }
 
 int queue_try_put(struct queue *q, const void *item)
 {
-	return put(q, item, false);
+	return put(q, item, TRY_TO_PUT);
 }
 
 /* Waits for an item; returns 0, or why there will be none. */
 static int wait_item(struct queue *q, long long deadline_ns)
 {
 	struct timespec ts = {
-	    .tv_sec = deadline_ns / 1000000000, .tv_nsec = deadline_ns % 1000000000};
+	    .tv_sec = deadline_ns / SECOND_NS, .tv_nsec = deadline_ns % SECOND_NS};
 
 	while (q->count == 0) {
 		if (q->closed)
@@ -101,6 +122,21 @@ static int wait_item(struct queue *q, long long deadline_ns)
 	return 0;
 }
 
+/* There is one: waits until there are more, see queue_gather. */
+static void wait_more(struct queue *q)
+{
+	struct timespec ts;
+
+	if (q->count >= q->gather || q->urgent || q->closed)
+		return;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* it is there */
+	ts.tv_sec += (ts.tv_nsec + q->gather_ns) / SECOND_NS;
+	ts.tv_nsec = (ts.tv_nsec + q->gather_ns) % SECOND_NS;
+	while (q->count < q->gather && !q->urgent && !q->closed)
+		if (pthread_cond_timedwait(&q->not_empty, &q->lock, &ts) == ETIMEDOUT)
+			break;
+}
+
 int queue_get(struct queue *q, void *ret_items, size_t max, long long deadline_ns)
 {
 	unsigned char *to = ret_items;
@@ -110,13 +146,17 @@ int queue_get(struct queue *q, void *ret_items, size_t max, long long deadline_n
 	(void)pthread_mutex_lock(&q->lock);
 	rv = wait_item(q, deadline_ns);
 	if (rv == 0) {
-		bool was_full = q->count == q->capacity;
+		bool was_full;
 
+		wait_more(q);
+		was_full = q->count == q->capacity;
 		for (; n < max && q->count > 0; n++, q->count--) {
 			memcpy(to + n * q->item_bytes, q->ring + q->head * q->item_bytes,
 			    q->item_bytes);
 			q->head = (q->head + 1) % q->capacity;
 		}
+		if (q->count == 0)
+			q->urgent = false;
 		if (was_full)
 			(void)pthread_cond_broadcast(&q->not_full);
 		rv = (int)n;

@@ -20,11 +20,23 @@ struct queue;
 int queue_new(size_t item_bytes, size_t capacity, struct queue **ret_queue);
 
 /*
+ * queue_gather - to be woken for every single item costs more than most items do: queue_get then
+ * gives items once there are `count` of them, or the first has waited for `ns`. An item that
+ * somebody waits for is put by queue_put_urgent: it, and what is before it, is given at once.
+ *
+ * Takes:    count, at most the capacity. To be called before anybody puts or takes.
+ */
+void queue_gather(struct queue *q, size_t count, long long ns);
+
+/*
  * queue_put - copy an item in, waiting while the queue is full.
  *
  * Returns:  0; -EPIPE the queue is closed.
  */
 int queue_put(struct queue *q, const void *item);
+
+/* queue_put_urgent - the same, see queue_gather. */
+int queue_put_urgent(struct queue *q, const void *item);
 
 /*
  * queue_try_put - the same without waiting.
@@ -34,7 +46,7 @@ int queue_put(struct queue *q, const void *item);
 int queue_try_put(struct queue *q, const void *item);
 
 /*
- * queue_get - take up to `max` items, waiting until there is one.
+ * queue_get - take up to `max` items, waiting until there is one, or as queue_gather says.
  *
  * Takes:    deadline_ns on the monotonic clock, or a negative number for no deadline.
  * Returns:  how many were copied to ret_items; -ETIMEDOUT; -EPIPE closed and empty.

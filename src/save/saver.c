@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #include "archive/rescan.h"
 #include "archive/retain.h"
@@ -68,8 +67,8 @@ struct saver {
 /* How often the store looks for segments and days that have been quiet. */
 #define TICK_NS (5 * CLK_SECOND_NS)
 
-/* How often a saver wakes for batches that come one by one. */
-#define PAUSE_NS 200000
+/* How long a batch may wait for others, see queue_gather. */
+#define GATHER_NS 200000
 
 struct savers {
 	struct savers_config config;
@@ -557,30 +556,16 @@ static void tick(struct saver *s, bool last)
 	s->tick_ns = now_ns + TICK_NS;
 }
 
-/* Where batches come one by one, each is not worth waking for: they come together meanwhile. */
-static void pause_until(int64_t mono_ns)
-{
-	const struct timespec t = {
-	    .tv_sec = mono_ns / CLK_SECOND_NS, .tv_nsec = mono_ns % CLK_SECOND_NS};
-
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL); /* a signal: sooner */
-}
-
 static void *saver_thread(void *arg)
 {
 	struct saver *s = arg;
 	int n;
 
 	do {
-		int64_t woken_ns;
-
 		n = queue_get(s->queue, s->taken, TAKE, deadline_ns(s));
-		woken_ns = clk_mono().ns;
 		for (int i = 0; i < n; i++)
 			take_batch(s, &s->taken[i]);
 		tick(s, n == -EPIPE);
-		if (n > 0 && n < TAKE)
-			pause_until(woken_ns + PAUSE_NS);
 	} while (n != -EPIPE);
 	return NULL;
 }
@@ -618,6 +603,9 @@ static int saver_start(struct saver *s, struct savers *all, int number)
 	rv = losses_new(&s->losses);
 	if (rv == 0)
 		rv = queue_new(sizeof(struct batch), all->queue_batches, &s->queue);
+	if (rv == 0)
+		queue_gather(
+		    s->queue, all->queue_batches < TAKE ? all->queue_batches : TAKE, GATHER_NS);
 	if (rv == 0)
 		rv = gzmember_new(config->codec, &s->gz);
 	if (rv == 0)

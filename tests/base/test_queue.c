@@ -189,6 +189,98 @@ START_TEST(closing_wakes_the_waiting_taker)
 }
 END_TEST
 
+/* ---- items that wait for others: an hour stands for "never", so that only what is tested ends it
+ */
+
+#define HOUR_NS 3600000000000LL
+
+static void *take_many(void *arg)
+{
+	int items[10];
+
+	return (void *)(intptr_t)queue_get(arg, items, 10, FOREVER);
+}
+
+static intptr_t joined(pthread_t t)
+{
+	void *result;
+
+	ck_assert_int_eq(pthread_join(t, &result), 0);
+	return (intptr_t)result;
+}
+
+START_TEST(items_are_given_when_enough_of_them_are_there)
+{
+	struct queue *q;
+	pthread_t t;
+	int i = 0;
+
+	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
+	queue_gather(q, 5, HOUR_NS);
+	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
+	for (; i < 5; i++)
+		ck_assert_int_eq(i % 2 ? queue_put(q, &i) : queue_try_put(q, &i), 0);
+	ck_assert_int_eq(joined(t), 5);
+	queue_free(q);
+}
+END_TEST
+
+START_TEST(a_single_item_is_given_when_it_has_waited_long_enough)
+{
+	struct queue *q;
+	int i = 0;
+
+	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
+	queue_gather(q, 5, 1);
+	ck_assert_int_eq(queue_put(q, &i), 0);
+	ck_assert_int_eq((intptr_t)take_many(q), 1);
+	queue_free(q);
+}
+END_TEST
+
+START_TEST(an_urgent_item_is_given_at_once_with_what_is_before_it)
+{
+	struct queue *q;
+	pthread_t t;
+	int i = 0;
+
+	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
+	queue_gather(q, 5, HOUR_NS);
+	ck_assert_int_eq(queue_put(q, &i), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
+	ck_assert_int_eq(queue_put(q, &i), 0);
+	ck_assert_int_eq(queue_put_urgent(q, &i), 0);
+	ck_assert_int_eq(joined(t), 3);
+	/* Also where it is not reached with the first get, and then no more. */
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(i == 2 ? queue_put_urgent(q, &i) : queue_put(q, &i), 0);
+	ck_assert_int_eq((intptr_t)take_one(q), 1);
+	ck_assert_int_eq((intptr_t)take_many(q), 2);
+	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
+	for (i = 0; i < 5; i++)
+		ck_assert_int_eq(queue_put(q, &i), 0);
+	ck_assert_int_eq(joined(t), 5);
+	queue_free(q);
+}
+END_TEST
+
+START_TEST(closing_gives_what_waits_for_others)
+{
+	struct queue *q;
+	pthread_t t;
+	int i = 0;
+
+	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
+	queue_gather(q, 5, HOUR_NS);
+	ck_assert_int_eq(queue_put(q, &i), 0);
+	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
+	queue_close(q);
+	ck_assert_int_eq(joined(t), 1);
+	ck_assert_int_eq((intptr_t)take_many(q), -EPIPE);
+	queue_free(q);
+}
+END_TEST
+
 static void *put_one(void *arg)
 {
 	int item = 7;
@@ -349,6 +441,10 @@ static Suite *queue_suite(void)
 	tcase_add_test(t, a_closed_queue_takes_nothing_and_gives_all_that_it_has);
 	tcase_add_test(t, a_full_queue_that_is_closed_says_closed);
 	tcase_add_test(t, closing_wakes_the_waiting_taker);
+	tcase_add_test(t, items_are_given_when_enough_of_them_are_there);
+	tcase_add_test(t, a_single_item_is_given_when_it_has_waited_long_enough);
+	tcase_add_test(t, an_urgent_item_is_given_at_once_with_what_is_before_it);
+	tcase_add_test(t, closing_gives_what_waits_for_others);
 	tcase_add_test(t, closing_wakes_all_waiting_putters_and_their_items_are_not_in);
 	tcase_add_test(t, many_putters_and_one_taker_lose_nothing_and_keep_each_putter_s_order);
 	tcase_add_loop_test(t, closing_among_putters_gives_exactly_what_was_accepted, 0, 20);
