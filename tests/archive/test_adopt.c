@@ -73,6 +73,15 @@ static void check_cut(struct adoptrig *f, const struct flowfile *whole, size_t l
 	quick_assert(unlink(tempdir_path(f->day, name)) == 0);
 }
 
+/* Is the length in the sample of this build? Those at the ends of members always are. */
+static bool is_sampled(const struct flowfile *f, size_t len)
+{
+	for (unsigned n = 0; n < f->members; n++)
+		if (len + 1 >= f->member[n] && len <= f->member[n] + 1)
+			return true;
+	return len + 1 >= f->len || len % QUICK_STRIDE == 0;
+}
+
 START_TEST(a_staged_file_cut_anywhere_gives_the_packets_of_its_whole_members)
 {
 	static struct flowfile whole;
@@ -84,7 +93,8 @@ START_TEST(a_staged_file_cut_anywhere_gives_the_packets_of_its_whole_members)
 	flowfile_end(&whole);
 	ck_assert_uint_eq(whole.members, 5);
 	for (size_t len = 0; len <= whole.len; len++)
-		check_cut(&f, &whole, len);
+		if (is_sampled(&whole, len))
+			check_cut(&f, &whole, len);
 	adoptrig_end(&f);
 }
 END_TEST

@@ -26,15 +26,16 @@ START_TEST(a_bit_flipped_anywhere_never_makes_the_archive_unsound)
 	static struct flowfile whole;
 	char staged[200];
 	struct adoptrig f;
-	size_t published = 0;
+	size_t published = 0, flipped = 0;
 
 	adoptrig_begin(&f);
 	flowfile_ordinary(&whole, &v4, adoptrig_generated(&v4, VLAN_KEY_NO), T0);
 	flowfile_end(&whole);
 	(void)snprintf(staged, sizeof(staged), "%016x.%s", 7, whole.record.uuid);
-	for (size_t at = 0; at < whole.len; at++) {
+	for (size_t at = 0; at < whole.len; at += QUICK_STRIDE) {
 		char name[LAYOUT_NAME_SIZE];
 
+		flipped++;
 		whole.bytes[at] ^= (uint8_t)(1u << at % 8);
 		adoptrig_stage(&f, staged, whole.bytes, whole.len);
 		quick_assert(adoptrig_adopt(&f) == 0 && f.count == 1);
@@ -51,7 +52,7 @@ START_TEST(a_bit_flipped_anywhere_never_makes_the_archive_unsound)
 		}
 		whole.bytes[at] ^= (uint8_t)(1u << at % 8);
 	}
-	ck_assert_uint_gt(published, whole.len / 2);
+	ck_assert_uint_gt(published, flipped / 2);
 	adoptrig_end(&f);
 }
 END_TEST

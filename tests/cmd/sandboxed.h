@@ -11,14 +11,9 @@
 #include <unistd.h>
 
 #include "cmd/sandbox.h"
+#include "support/quick.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANDBOXED_SKIP 1
-#elif defined(__has_feature)
-#define SANDBOXED_SKIP (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANDBOXED_SKIP 0
-#endif
+#define SANDBOXED_SKIP QUICK_SANITIZED
 
 /*
  * The end of a test that went in: Check would now look for its clock by timer_create(2), which the

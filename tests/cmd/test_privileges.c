@@ -26,16 +26,8 @@
 
 #include "base/thread.h"
 #include "cmd/privileges.h"
+#include "support/quick.h"
 #include "support/tempdir.h"
-
-/* ThreadSanitizer has a thread of its own. */
-#if defined(__SANITIZE_THREAD__)
-#define THREAD_SANITIZED 1
-#elif defined(__has_feature)
-#define THREAD_SANITIZED __has_feature(thread_sanitizer)
-#else
-#define THREAD_SANITIZED 0
-#endif
 
 /* Ids that no system gives to anybody. */
 #define STRANGER      54321
@@ -413,7 +405,7 @@ START_TEST(our_own_proc_stays_readable)
 }
 END_TEST
 
-#if !THREAD_SANITIZED
+#if !QUICK_TSAN /* which has a thread of its own */
 static void *wait_for_release(void *arg)
 {
 	(void)pthread_barrier_wait(arg);
@@ -466,7 +458,7 @@ static TCase *dropping(void)
 	tcase_add_test(c, a_way_back_to_another_user_is_not_accepted);
 	tcase_add_test(c, a_service_keeps_its_capability_and_passes_it_on_to_nobody);
 	tcase_add_test(c, our_own_proc_stays_readable);
-#if !THREAD_SANITIZED
+#if !QUICK_TSAN
 	tcase_add_test(c, it_is_refused_once_threads_run);
 #endif
 	return c;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "live_rig.h"
+#include "support/quick.h"
 
 static const struct conn one = {.family = 4, .host = {1, 2}, .port = {40000, 443}};
 
@@ -525,7 +526,8 @@ int main(void)
 	    t, a_connection_that_was_closed_before_its_packets_come_has_its_name, 0, 2);
 	tcase_add_loop_test(
 	    t, a_connection_that_idled_and_was_replaced_unheard_is_told_by_its_isn, 0, 4);
-	tcase_add_loop_test(t, conversations_by_chance_have_their_names, 0, RUNS);
+	tcase_add_loop_test(
+	    t, conversations_by_chance_have_their_names, 0, (int)quick_rounds_threads(RUNS, 16));
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

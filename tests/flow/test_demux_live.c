@@ -9,13 +9,10 @@
 #include <stdlib.h>
 
 #include "live_rig.h"
+#include "support/quick.h"
 
 /* Sanitizers make it ten times as slow, not ten times as true. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FLOOD 60000u
-#else
-#define FLOOD 300000u
-#endif
+#define FLOOD (QUICK_ASAN ? 30000u : QUICK_TSAN ? 60000u : 300000u)
 
 static const struct conn one = {.family = 4, .host = {1, 2}, .port = {40000, 443}};
 
@@ -98,7 +95,7 @@ END_TEST
 
 START_TEST(nothing_is_held_for_longer_than_the_flush_interval)
 {
-	static const uint32_t counts[] = {1, 7, 300};
+	static const uint32_t counts[] = {1, 7, 300 / QUICK_STRIDE_THREADS};
 	uint32_t flows = counts[_i % 3];
 	struct rig_config config = without_events();
 	struct rig *r;
@@ -167,7 +164,7 @@ END_TEST
 
 START_TEST(a_flush_that_is_asked_for_is_made_at_once)
 {
-	enum { FLOWS = 700 };
+	enum { FLOWS = 700 / QUICK_STRIDE_THREADS };
 	struct rig_config config = live_defaults;
 	struct rig *r;
 
@@ -365,11 +362,12 @@ END_TEST
 START_TEST(a_flood_that_fills_the_table_pushes_no_connection_out)
 {
 	enum { ROOM = 1000 };
+	const uint32_t syns = quick_rounds_threads(5000, 2 * ROOM);
 	struct rig *r = new_flood_rig(ROOM, false);
 	uint32_t first[ESTABLISHED], speaking = 0;
 
 	live_gate(_i != 0); /* with savers that stand still, and with some that work */
-	for (uint32_t i = 0; i < 5000; i++) {
+	for (uint32_t i = 0; i < syns; i++) {
 		if (i % 20 == 0)
 			established(r, speaking++, first);
 		flood(r, i, NOTHING);

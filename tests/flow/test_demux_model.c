@@ -9,6 +9,7 @@
 
 #include "model.h"
 #include "rig.h"
+#include "support/quick.h"
 
 #define SCENARIOS   200
 #define MAX_CONNS   12
@@ -207,7 +208,8 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 30);
-	tcase_add_loop_test(t, the_demux_agrees_with_the_model, 0, SCENARIOS);
+	tcase_add_loop_test(
+	    t, the_demux_agrees_with_the_model, 0, (int)quick_rounds_threads(SCENARIOS, 40));
 	suite_add_tcase(s, t);
 	runner = srunner_create(s);
 	srunner_run_all(runner, CK_NORMAL);

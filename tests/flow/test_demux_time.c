@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "rig.h"
+#include "support/quick.h"
 
 /* A flow per port; and one that only makes time pass. */
 static struct conn nth(uint16_t n)
@@ -175,7 +176,7 @@ END_TEST
 
 START_TEST(thousands_of_flows_idle_out_at_once)
 {
-	enum { FLOWS = 3000 };
+	enum { FLOWS = 3000 / QUICK_STRIDE_THREADS };
 	struct rig_config config = rig_defaults;
 	struct rig *r;
 
@@ -317,7 +318,8 @@ int main(void)
 	tcase_add_loop_test(t, a_flow_lives_through_one_tick_of_silence_and_ends_with_two, 0, 32);
 	tcase_add_test(t, a_flow_ends_exactly_with_the_second_tick);
 	tcase_add_test(t, others_that_pass_the_time_change_nothing);
-	tcase_add_loop_test(t, whatever_the_times_a_flow_ends_after_one_tick_and_within_two, 0, 40);
+	tcase_add_loop_test(t, whatever_the_times_a_flow_ends_after_one_tick_and_within_two, 0,
+	    (int)quick_rounds_threads(40, 8));
 	tcase_add_test(t, a_flow_that_has_idled_out_is_another_flow_when_it_goes_on);
 	tcase_add_test(t, thousands_of_flows_idle_out_at_once);
 	tcase_add_test(t, a_packet_a_little_late_changes_nothing);

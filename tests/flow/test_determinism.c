@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "rig.h"
+#include "support/quick.h"
 
 /* What the traffic of a run is like. */
 struct kind {
@@ -21,10 +22,13 @@ struct kind {
 	uint32_t snaplen;
 };
 
+/* A sample has fewer flows of the kinds that make many files, with as many packets in each. */
+#define FEWER(n) ((n) / QUICK_STRIDE_THREADS)
+
 static const struct kind kinds[] = {
     {"few flows, long", 5, 5000, 1000, 1460, 0, 0, 262144},
-    {"many flows, small", 2000, 6000, 100000, 100, 0, 0, 262144},
-    {"more flows than room", 400, 5000, 60, 700, 0, 0, 262144},
+    {"many flows, small", FEWER(2000), FEWER(6000), 100000, 100, 0, 0, 262144},
+    {"more flows than room", FEWER(400), FEWER(5000), FEWER(60), 700, 0, 0, 262144},
     {"super-packets", 60, 900, 1000, 60000, 0, 0, 262144},
     {"caps and snap length", 200, 4000, 1000, 1460, 20000, SEC(20), 128},
 };

@@ -8,7 +8,8 @@ file is worked out by a reader of our own; flowkeep must read just as many packe
 ledger, end with the right exit status, say in one line which file is damaged and where, and never
 fall over. One file in five is gzip'd before a byte of it is changed.
 
-The suite takes a few captures (--captures 20) and flips (--flips 500); --captures 0 takes all.
+The suite takes a few captures (--captures 20) and flips (--flips 500); --captures 0 takes all. Under
+a sanitizer it takes fewer: a capture of each format, and a flip in each one of the sample.
 """
 import os
 import random
@@ -18,6 +19,8 @@ import capfile
 import suite
 
 TIMEOUT_S = 60
+CUT = 20  # captures, and
+FLIPS = 500  # bytes, unless other numbers are asked for
 BATCH = 60  # cut files that one run reads, as one stream
 BATCH_BYTES = 200_000  # of captures whose cut versions lie on disk side by side
 
@@ -160,13 +163,14 @@ def for_cutting(options):
     queues = [[name for _, name in sorted(group)] for group in groups.values()]
     if options.count == 0:
         return [name for queue in queues for name in queue]
+    count = options.count or suite.share(CUT, len(queues))
     picked = []
-    while len(picked) < options.count and any(queues):
+    while len(picked) < count and any(queues):
         for queue in queues:
             # Not the very shortest alone: every third, so that the suite sees real packets as well.
             picked += queue[:1]
             del queue[:3]
-    return picked[: options.count]
+    return picked[:count]
 
 
 # ---- flips ---------------------------------------------------------------------------------------
@@ -214,21 +218,22 @@ def check_flips(job):
 
 
 def deal_flips(options):
-    """Numbers of flips by capture: all captures in turn, those of more than 1 MB left out."""
-    names = [name for name in suite.manifest(options.captures)
+    """Numbers of flips by capture: all of the sample in turn, those of more than 1 MB left out."""
+    names = [name for name in suite.sample(options)
              if 0 < os.path.getsize(os.path.join(options.captures, name)) <= 1 << 20]
     dealt = {}
-    for number in range(options.flips):
+    flips = suite.share(FLIPS, len(names)) if options.flips is None else options.flips
+    for number in range(flips):
         dealt.setdefault(names[number % len(names)], []).append(number)
     return dealt
 
 
 def main():
     options = suite.arguments(__doc__, [
-        (("--captures",), {"dest": "count", "type": int, "default": 20, "metavar": "N",
-                           "help": "captures to cut (default 20; 0: all)"}),
-        (("--flips",), {"type": int, "default": 500, "metavar": "N",
-                        "help": "bytes to change, one at a time (default 500)"}),
+        (("--captures",), {"dest": "count", "type": int, "metavar": "N",
+                           "help": "captures to cut (default %d; 0: all)" % CUT}),
+        (("--flips",), {"type": int, "metavar": "N",
+                        "help": "bytes to change, one at a time (default %d)" % FLIPS}),
         (("--seed",), {"type": int, "default": 1, "help": "another seed, other bytes"})])
     suite.need(options)
     options.flips_of = deal_flips(options)

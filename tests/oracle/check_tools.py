@@ -168,7 +168,7 @@ def main():
                             "help": "a tshark of its own for every N-th file (default: none)"})
     options = suite.arguments(__doc__, [every])
     suite.need(options, "gzip", "zcat", "capinfos", "mergecap", "tshark")
-    inputs = [os.path.join(options.captures, name) for name in suite.manifest(options.captures)]
+    inputs = [os.path.join(options.captures, name) for name in suite.sample(options)]
     total = suite.Outcome()
     with tempfile.TemporaryDirectory(prefix="flowkeep-oracle.") as top:
         files = published(options.flowkeep, os.path.join(top, "default"), (), inputs, total)

@@ -141,19 +141,24 @@ static const uint16_t paddings[] = {0, 18};
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* All payloads and paddings behind this header, under all policies. */
+/* All payloads and paddings behind this header, of all of which a sample is taken, under all
+ * policies. */
 static void check_header(uint8_t version, uint8_t ip_bytes, uint8_t proto, uint8_t header)
 {
+	static unsigned n;
 	struct shaped m;
 
 	for (size_t p = 0; p < COUNT(payloads); p++)
-		for (size_t q = 0; q < COUNT(paddings); q++)
+		for (size_t q = 0; q < COUNT(paddings); q++) {
+			if (n++ % QUICK_STRIDE != 0)
+				continue;
 			for (int i = 0; i < POLICIES; i++) {
 				scrubrig_shape(&m, &(struct shape){version, proto, ip_bytes, header,
 						       payloads[p], paddings[q]});
 				check_one(&m, i,
 				    proto == 47 && policies[i].hides ? m.l4 : sound_end(&m, i));
 			}
+		}
 }
 
 START_TEST(a_frame_ends_where_its_transport_header_and_the_payload_asked_for_do)
@@ -192,7 +197,8 @@ START_TEST(a_frame_that_was_captured_in_part_is_kept_as_far_as_it_goes)
 
 			scrubrig_shape(&m, &shapes[n]);
 			keep = shapes[n].proto == 47 && policies[i].hides ? m.l4 : sound_end(&m, i);
-			for (uint32_t caplen = 0; caplen <= m.f.size; caplen++) {
+			for (uint32_t caplen = m.f.size % QUICK_STRIDE; caplen <= m.f.size;
+			     caplen += QUICK_STRIDE) {
 				bool all = policies[i].zeros &&
 					   least(keep, caplen) == least(m.end, caplen);
 
@@ -202,7 +208,7 @@ START_TEST(a_frame_that_was_captured_in_part_is_kept_as_far_as_it_goes)
 				    all || zero_policy(i));
 				decoded++;
 			}
-			ck_assert_uint_gt(decoded, 30); /* else nothing was shown */
+			ck_assert_uint_gt(decoded, 30 / QUICK_STRIDE); /* else nothing was shown */
 		}
 }
 END_TEST

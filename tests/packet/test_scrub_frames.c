@@ -330,13 +330,13 @@ static void check_random(uint64_t seed, int wanted, bool shorter)
 
 START_TEST(random_frames_are_scrubbed_once_and_for_all)
 {
-	check_random(20260401u + (unsigned)_i, 25000, false);
+	check_random(20260401u + (unsigned)_i, (int)quick_rounds(25000, 1000), false);
 }
 END_TEST
 
 START_TEST(frames_that_say_they_are_shorter_than_what_was_captured_are_scrubbed_like_any)
 {
-	check_random(20260501, 10000, true);
+	check_random(20260501, (int)quick_rounds(10000, 1000), true);
 }
 END_TEST
 
@@ -349,16 +349,20 @@ static const char *captures(void)
 	return path != NULL && path[0] != '\0' ? path : NULL;
 }
 
-/* Returns: frames that could be decoded. What is no capture, or broken, ends where it does. */
+/*
+ * Of every capture the first frame, and what the build's sample takes of the others. Returns:
+ * frames that could be decoded. What is no capture, or broken, ends where it does.
+ */
 static unsigned long check_capture(const char *path)
 {
 	struct capreader *reader = NULL;
 	bool open = capreader_open(path, &reader) == 0;
-	unsigned long decoded = 0;
+	unsigned long decoded = 0, n = 0;
 	struct packet p;
 
 	while (open && capreader_next(reader, &p) == 1)
-		decoded += check_frame(p.data, &p);
+		if (n++ % QUICK_STRIDE == 0)
+			decoded += check_frame(p.data, &p);
 	capreader_close(reader);
 	return decoded;
 }
@@ -389,7 +393,7 @@ START_TEST(frames_of_captures_are_scrubbed_once_and_for_all)
 {
 	unsigned long decoded = check_folder(captures());
 
-	ck_assert_uint_gt(decoded, 1000);
+	ck_assert_uint_gt(decoded, 1000 / QUICK_STRIDE);
 }
 END_TEST
 
