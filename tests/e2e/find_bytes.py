@@ -20,7 +20,8 @@ Flow files are looked at as they are and inflated, wherever they lie: by themsel
 
 Forms of 4 bytes are not looked for in compressed streams, where they would occur by chance, but in
 what those inflate to; nor in the pages of an index (its lists of where cells begin look like 10.153.10.131),
-but in the values that it holds.
+but in the values that it holds, other than UUIDs: these are as good as random where they are made of
+times.
 """
 import ipaddress
 import os
@@ -83,19 +84,23 @@ def members(data):
 
 
 def values(path):
-    """All that the tables of an index hold, its log included, one value after another."""
+    """All that the tables of an index hold, its log included, one value after another: UUIDs, the rest."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (path, path + "-wal"):
             if os.path.exists(name):
                 shutil.copy(name, folder)
         db = sqlite3.connect(os.path.join(folder, os.path.basename(path)))
         db.text_factory = bytes
-        found = []
+        uuids, others = [], []
         for (table,) in db.execute("select name from sqlite_master where type = 'table'").fetchall():
-            for row in db.execute(f'select * from "{table.decode()}"'):
-                found += [v if isinstance(v, bytes) else str(v).encode() for v in row]
+            rows = db.execute(f'select * from "{table.decode()}"')
+            columns = [column[0] for column in rows.description]
+            for row in rows:
+                for column, v in zip(columns, row):
+                    of = uuids if column == "uuid" and isinstance(v, bytes) and len(v) == 16 else others
+                    of.append(v if isinstance(v, bytes) else str(v).encode())
         db.close()
-    return b"\n\0\n".join(found)
+    return b"\n\0\n".join(uuids), b"\n\0\n".join(others)
 
 
 class Haystack:
@@ -213,7 +218,9 @@ def gather(paths):
         elif os.path.basename(path).startswith("flows.sqlite"):
             compressed.add(path, data)
             if path.endswith(".sqlite"):
-                readable.add(f"{path}, values", values(path))
+                uuids, others = values(path)
+                compressed.add(f"{path}, UUIDs", uuids)
+                readable.add(f"{path}, values", others)
         else:
             readable.add(path, data)
     readable.close()
