@@ -176,15 +176,20 @@ static int conclude(sqlite3 *db, int rv)
 }
 
 /* In a transaction, as a writer may be making or changing the tables just now. */
+static int check_at_once(sqlite3 *db, int64_t *ret_version)
+{
+	int rv = dayschema_exec(db, "BEGIN");
+
+	return rv != 0 ? rv : conclude(db, check(db, ret_version));
+}
+
 int dayschema_open_reader(sqlite3 *db)
 {
 	int64_t version = 0;
 	int rv = distrust(db);
 
 	if (rv == 0)
-		rv = dayschema_exec(db, "BEGIN");
-	if (rv == 0)
-		rv = conclude(db, check(db, &version));
+		rv = check_at_once(db, &version);
 	if (rv != 0)
 		return rv;
 	if (version == 0)
@@ -309,7 +314,7 @@ int dayschema_open_writer(sqlite3 *db, struct archive *a, int32_t day)
 	int rv = distrust(db), dirfd;
 
 	if (rv == 0)
-		rv = check(db, &version);
+		rv = check_at_once(db, &version);
 	if (rv != 0)
 		return rv;
 	/* A reader inside keeps the mode as it is: then commits wait for readers, no more. */
