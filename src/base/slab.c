@@ -88,7 +88,7 @@ int slab_new(uint64_t max_bytes, struct slab **ret_slab)
 	if (s->arena == MAP_FAILED)
 		s->arena = NULL;
 	if (s->arena != NULL)
-		(void)madvise(s->arena, s->arena_bytes, MADV_HUGEPAGE); /* advice: chunks lie anywhere in it */
+		(void)madvise(s->arena, s->arena_bytes, MADV_HUGEPAGE); /* advice: fewer misses */
 	s->meta = calloc(s->slabs, sizeof(*s->meta));
 	if (s->arena == NULL || s->meta == NULL) {
 		slab_free(s);

@@ -184,7 +184,7 @@ static void judge_index(struct repair_job *j)
 	filtercheck_begin(&filter, j->archive, j->from.day);
 	if (rv == 0)
 		rv = indexcheck(x);
-	if (rv == 0)
+	if (rv == 0 && filter.filter != NULL)
 		rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, ask_filter, &filter);
 	hidden = filtercheck_end(&filter);
 	dayindex_close(x);

@@ -93,8 +93,7 @@ struct flow *flowtable_guess(const struct flowtable *t, uint32_t hash)
 		if (t->slots[i].hash != hash)
 			continue;
 		f = &t->flows[t->slots[i].number - 1];
-		for (size_t at = 0; at < FLOW_BUSY_BYTES; at += 64)
-			__builtin_prefetch((const char *)f + at, 1);
+		flow_prefetch(f, FLOW_BUSY_BYTES);
 		return f;
 	}
 	return NULL;

@@ -363,17 +363,15 @@ static struct flow *first_holder(struct keeper *k, int list)
 /* Those behind f: when their turn comes, what will be asked of them is there. */
 static void prefetch_behind(const struct keeper *k, const struct flow *f)
 {
-	const struct flow *next, *after;
+	const struct flow *next;
 
 	if (f->held_next == NONE)
 		return;
 	next = &k->flows[f->held_next];
-	__builtin_prefetch(next->tail, 1); /* next itself was asked for when f was `next` */
-	if (next->held_next == NONE)
-		return;
-	after = &k->flows[next->held_next];
-	for (size_t at = 0; at < sizeof(*after); at += 64)
-		__builtin_prefetch((const char *)after + at, 1);
+	/* next itself was fetched when its turn was one further off */
+	__builtin_prefetch(next->tail, 1);
+	if (next->held_next != NONE)
+		flow_prefetch(&k->flows[next->held_next], sizeof(*next));
 }
 
 /* The flow to flush next, or NULL if none holds anything. */
@@ -547,7 +545,7 @@ void keeper_prefetch_room(const struct flow *f)
 
 	if (c != NULL) {
 		__builtin_prefetch(c->data + c->used, 1);
-		__builtin_prefetch(c->data + c->used + 64, 1);
+		__builtin_prefetch(c->data + c->used + FLOW_LINE_BYTES, 1);
 	}
 }
 

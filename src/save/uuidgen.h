@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * UUIDs for flows that no event has named: RFC 9562 version 5 over the flow's identity as archived,
- * so that archiving the same packets again gives the same names.
+ * so that archiving the same packets again gives the same names. The namespace is
+ * 7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca.
  *
  * The name that is hashed, all numbers big-endian:
  *     4  link type          1  protocol         1  address family, 4 or 6
@@ -17,7 +18,6 @@
 
 #include "packet/flowkey.h"
 
-#define UUIDGEN_NAMESPACE "7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca"
 #define UUIDGEN_TEXT_SIZE 37
 
 /*

@@ -153,8 +153,8 @@ START_TEST(fifty_thousand_records_from_several_threads_are_all_there)
 				     "PRAGMA integrity_check"),
 		    "ok");
 	}
-	ck_assert_uint_eq(
-	    tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 2); /* beside it its filter, and no log */
+	ck_assert_uint_eq(tempdir_count(tempdir_path(archive_path(a), "2026/01/02")),
+	    2); /* beside it its filter, and no log */
 	archive_close(a);
 }
 END_TEST

@@ -354,8 +354,8 @@ START_TEST(the_file_is_one_and_as_the_manual_says)
 	r[1].end_reason = END_CONTINUED;
 	r[1].policy = (struct policy){.macs = true};
 	rows_insert(a, r, 3);
-	ck_assert_uint_eq(
-	    tempdir_count(tempdir_path(archive_path(a), "2026/01/02")), 2); /* beside it its filter, and no log */
+	ck_assert_uint_eq(tempdir_count(tempdir_path(archive_path(a), "2026/01/02")),
+	    2); /* beside it its filter, and no log */
 	bytes = tempdir_read(index, &len);
 	ck_assert_uint_gt(len, 100);
 	ck_assert(bytes[18] == 1 &&

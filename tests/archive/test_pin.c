@@ -102,7 +102,8 @@ START_TEST(a_part_in_a_segment_is_copied)
 	ck_assert_int_eq(pin_part(a, pinned, &r), 0);
 	check_pinned(2);
 	ck_assert_uint_eq(tempdir_mode(pinned_path(&r)), 0640);
-	ck_assert_uint_eq(tempdir_count(dayrig_path(pinned, 0, "")), 3); /* its index and the filter */
+	ck_assert_uint_eq(
+	    tempdir_count(dayrig_path(pinned, 0, "")), 3); /* its index and the filter */
 }
 END_TEST
 

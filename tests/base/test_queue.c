@@ -194,6 +194,16 @@ END_TEST
 
 #define HOUR_NS 3600000000000LL
 
+/* Five are worth waking for. */
+static struct queue *gathering(long long ns)
+{
+	struct queue *q;
+
+	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
+	queue_gather(q, 5, ns);
+	return q;
+}
+
 static void *take_many(void *arg)
 {
 	int items[10];
@@ -211,12 +221,10 @@ static intptr_t joined(pthread_t t)
 
 START_TEST(items_are_given_when_enough_of_them_are_there)
 {
-	struct queue *q;
+	struct queue *q = gathering(HOUR_NS);
 	pthread_t t;
 	int i = 0;
 
-	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
-	queue_gather(q, 5, HOUR_NS);
 	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
 	for (; i < 5; i++)
 		ck_assert_int_eq(i % 2 ? queue_put(q, &i) : queue_try_put(q, &i), 0);
@@ -227,11 +235,9 @@ END_TEST
 
 START_TEST(a_single_item_is_given_when_it_has_waited_long_enough)
 {
-	struct queue *q;
+	struct queue *q = gathering(1);
 	int i = 0;
 
-	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
-	queue_gather(q, 5, 1);
 	ck_assert_int_eq(queue_put(q, &i), 0);
 	ck_assert_int_eq((intptr_t)take_many(q), 1);
 	queue_free(q);
@@ -240,12 +246,10 @@ END_TEST
 
 START_TEST(an_urgent_item_is_given_at_once_with_what_is_before_it)
 {
-	struct queue *q;
+	struct queue *q = gathering(HOUR_NS);
 	pthread_t t;
 	int i = 0;
 
-	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
-	queue_gather(q, 5, HOUR_NS);
 	ck_assert_int_eq(queue_put(q, &i), 0);
 	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
 	ck_assert_int_eq(queue_put(q, &i), 0);
@@ -266,12 +270,10 @@ END_TEST
 
 START_TEST(closing_gives_what_waits_for_others)
 {
-	struct queue *q;
+	struct queue *q = gathering(HOUR_NS);
 	pthread_t t;
 	int i = 0;
 
-	ck_assert_int_eq(queue_new(sizeof(int), 10, &q), 0);
-	queue_gather(q, 5, HOUR_NS);
 	ck_assert_int_eq(queue_put(q, &i), 0);
 	ck_assert_int_eq(pthread_create(&t, NULL, take_many, q), 0);
 	queue_close(q);

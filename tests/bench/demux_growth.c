@@ -32,8 +32,8 @@ struct side_of {
 static void give(struct demux *d, const struct input_burst *b)
 {
 	for (unsigned i = 0; i < b->count; i += DEMUX_BURST)
-		demux_packets(d, &b->packets[i],
-		    b->count - i < DEMUX_BURST ? b->count - i : DEMUX_BURST);
+		demux_packets(
+		    d, &b->packets[i], b->count - i < DEMUX_BURST ? b->count - i : DEMUX_BURST);
 }
 
 /* One packet of each flow, in a row, then as many at random as fill the memory. */

@@ -90,9 +90,9 @@ struct rig {
 	int64_t now_ns;   /* of the next packet */
 	int64_t step_ns;  /* how much later each packet is than the one before, without rig_at */
 	int64_t clock_ns; /* live: what the demux was told last, from 0 on */
-	uint64_t opens, closes; /* events that were sent */
-	uint8_t *bytes;         /* room for a frame */
-	uint8_t *packet;        /* the bytes of the present packet */
+	uint64_t opens, closes;             /* events that were sent */
+	uint8_t *bytes;                     /* room for a frame */
+	uint8_t *packet;                    /* the bytes of the present packet */
 	struct packet waiting[DEMUX_BURST]; /* for the rest of their burst; their bytes are ours */
 	unsigned waiting_count;
 
