@@ -437,6 +437,7 @@ static int leave_in_order(struct dayindex *x)
 {
 	dayindex_rollback(x);
 	(void)sqlite3_busy_timeout(x->db, CLOSE_BUSY_MS); /* has no way to fail */
+	(void)dayschema_sort_small(x->db);
 	(void)end_filling(x);
 	(void)dayschema_make_secondary(x->db);
 	return dayschema_exec(x->db, "PRAGMA journal_mode = DELETE");

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 #include "packet/ipaddr.h"
 
@@ -147,7 +146,7 @@ static void read_uuid(struct reader *d, char *ret_uuid)
 {
 	if (sqlite3_column_type(d->st, d->at) == SQLITE_BLOB &&
 	    sqlite3_column_bytes(d->st, d->at) == 16) {
-		uuid_unparse_lower(sqlite3_column_blob(d->st, d->at++), ret_uuid);
+		(void)layout_uuid_text(sqlite3_column_blob(d->st, d->at++), ret_uuid);
 		return;
 	}
 	(void)snprintf(ret_uuid, LAYOUT_UUID_SIZE, "%s", read_text(d));

@@ -22,6 +22,12 @@
 /* What the pages of an index that is being written may take. */
 #define WRITER_CACHE_KIB "16384"
 
+/*
+ * And while a secondary index is made of many rows: what is sorted at a time is as large as the
+ * cache, and a run that stays in the processor's is sorted twice as fast.
+ */
+#define SORTER_CACHE_KIB "1024"
+
 #define TEXT(x)  TEXT_(x)
 #define TEXT_(x) #x
 
@@ -333,6 +339,11 @@ int dayschema_open_writer(sqlite3 *db, struct archive *a, int32_t day)
 	rv = make_or_migrate(db, dirfd);
 	fileio_close(dirfd);
 	return rv;
+}
+
+int dayschema_sort_small(sqlite3 *db)
+{
+	return dayschema_exec(db, "PRAGMA cache_size = -" SORTER_CACHE_KIB);
 }
 
 int dayschema_drop_unique(sqlite3 *db)

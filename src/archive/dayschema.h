@@ -54,6 +54,9 @@ int dayschema_open_reader(sqlite3 *db);
  */
 int dayschema_open_writer(sqlite3 *db, struct archive *a, int32_t day);
 
+/* dayschema_sort_small - from here on indexes are made of many rows. Returns: 0; -errno. */
+int dayschema_sort_small(sqlite3 *db);
+
 /*
  * dayschema_make_secondary - make the indexes that only readers need, where they are missing.
  * Outside of a transaction.

@@ -2,6 +2,7 @@
 /* See layout.h. */
 #include "archive/layout.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,12 +54,30 @@ bool layout_uuid_bytes(const char *text, uint8_t ret_bytes[16])
 	return text[UUID_STR_LEN - 1] == '\0';
 }
 
+char *layout_uuid_text(const uint8_t bytes[16], char *buf)
+{
+	static const char hex[] = "0123456789abcdef";
+	char *at = buf;
+
+	for (size_t i = 0; i < 16; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		*at++ = hex[bytes[i] >> 4];
+		*at++ = hex[bytes[i] & 15];
+	}
+	*at = '\0';
+	return buf;
+}
+
 char *layout_file_name(const char *uuid, uint32_t part, char *buf)
 {
-	if (part == 0)
-		(void)snprintf(buf, LAYOUT_NAME_SIZE, "%s" LAYOUT_SUFFIX, uuid);
-	else
-		(void)snprintf(buf, LAYOUT_NAME_SIZE, "%s~%u" LAYOUT_SUFFIX, uuid, part);
+	size_t n = strlen(uuid);
+
+	assert(n < LAYOUT_UUID_SIZE);
+	memcpy(buf, uuid, n);
+	if (part > 0)
+		n += (size_t)snprintf(buf + n, LAYOUT_NAME_SIZE - n, "~%u", part);
+	memcpy(buf + n, LAYOUT_SUFFIX, sizeof(LAYOUT_SUFFIX));
 	return buf;
 }
 

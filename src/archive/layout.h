@@ -41,6 +41,9 @@ bool layout_uuid_valid(const char *text);
  */
 bool layout_uuid_bytes(const char *text, uint8_t ret_bytes[16]);
 
+/* layout_uuid_text - the inverse. It fills 37 bytes of buf; returns buf. */
+char *layout_uuid_text(const uint8_t bytes[16], char *buf);
+
 /* layout_prefix_valid - could a UUID begin like this? The same, but also empty is refused. */
 bool layout_prefix_valid(const char *text);
 

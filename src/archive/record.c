@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,42 +53,84 @@ int record_uuid_source(const char *name, enum uuid_source *ret_source)
 	return 0;
 }
 
+/* What is written so far. Every flow is told like this: printf would take ten times as long. */
 struct out {
 	char *buf;
 	size_t len;
 };
 
-__attribute__((format(printf, 2, 3))) static void put(struct out *o, const char *fmt, ...)
+static void put(struct out *o, const char *text)
 {
-	va_list ap;
-	int n;
+	size_t n = strlen(text);
 
-	va_start(ap, fmt);
-	n = vsnprintf(o->buf + o->len, RECORD_JSON_MAX - o->len, fmt, ap);
-	va_end(ap);
-	assert(n >= 0 && (size_t)n < RECORD_JSON_MAX - o->len);
-	o->len += (size_t)n;
+	assert(n < RECORD_JSON_MAX - o->len);
+	memcpy(o->buf + o->len, text, n);
+	o->len += n;
+}
+
+static void put_unsigned(struct out *o, uint64_t n)
+{
+	char digits[21], *at = digits + sizeof(digits) - 1;
+
+	*at = '\0';
+	do
+		*--at = (char)('0' + n % 10);
+	while ((n /= 10) != 0);
+	put(o, at);
+}
+
+/* What stands before a value: ,"NAME": */
+static void put_name(struct out *o, const char *name)
+{
+	put(o, ",\"");
+	put(o, name);
+	put(o, "\":");
+}
+
+static void put_number(struct out *o, const char *name, uint64_t n)
+{
+	put_name(o, name);
+	put_unsigned(o, n);
 }
 
 static void put_count(struct out *o, const char *name, uint64_t n)
 {
 	if (n != 0)
-		put(o, ",\"%s\":%" PRIu64, name, n);
+		put_number(o, name, n);
+}
+
+static void put_time(struct out *o, const char *name, int64_t ns)
+{
+	put_name(o, name);
+	if (ns < 0)
+		put(o, "-");
+	put_unsigned(o, ns < 0 ? -(uint64_t)ns : (uint64_t)ns);
+}
+
+/* A word of ours: nothing in it is to be escaped. */
+static void put_word(struct out *o, const char *name, const char *word)
+{
+	put_name(o, name);
+	put(o, "\"");
+	put(o, word);
+	put(o, "\"");
 }
 
 /* An interface name comes from the input: whatever is not plain ASCII is escaped. */
 static void put_string(struct out *o, const char *name, const char *text)
 {
+	static const char hex[] = "0123456789abcdef";
+
 	if (text[0] == '\0')
 		return;
-	put(o, ",\"%s\":\"", name);
+	put_name(o, name);
+	put(o, "\"");
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
+		const char escaped[] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15], '\0'};
+		const char plain[] = {*text, '\0'};
 
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			put(o, "\\u%04x", c);
-		else
-			put(o, "%c", c);
+		put(o, c < 0x20 || c >= 0x7f || c == '"' || c == '\\' ? escaped : plain);
 	}
 	put(o, "\"");
 }
@@ -101,15 +142,17 @@ static void put_policy(struct out *o, const struct record *r)
 	char text[POLICY_TEXT_SIZE];
 
 	if (r->snaplen != PACKET_MAX_CAPLEN)
-		put(o, ",\"snaplen\":%" PRIu32, r->snaplen);
+		put_number(o, "snaplen", r->snaplen);
 	if (r->policy.payload != PAYLOAD_FULL)
-		put(o, ",\"payload\":\"%s\"", policy_payload_text(&r->policy, text));
+		put_word(o, "payload", policy_payload_text(&r->policy, text));
 	if (r->policy.addresses != ADDRESSES_KEPT)
-		put(o, ",\"anonymize\":\"%s\"", policy_addresses_text(&r->policy, text));
-	if (r->policy.macs)
-		put(o, ",\"anonymize_mac\":true");
+		put_word(o, "anonymize", policy_addresses_text(&r->policy, text));
+	if (r->policy.macs) {
+		put_name(o, "anonymize_mac");
+		put(o, "true");
+	}
 	if (r->exempt != 0)
-		put(o, ",\"exempt\":\"%s\"", exempt_names[r->exempt & 3]);
+		put_word(o, "exempt", exempt_names[r->exempt & 3]);
 }
 
 /*
@@ -123,23 +166,44 @@ static bool client_needed(const struct record *r)
 	       r->cut_bytes_pkts > 0 || r->snaplen < PACKET_MAX_CAPLEN;
 }
 
+static void put_version(struct out *o)
+{
+	put(o, "{\"v\":");
+	put_unsigned(o, RECORD_VERSION);
+}
+
+static void put_vlan_key(struct out *o, const uint16_t vlan[2])
+{
+	if (vlan[0] == 0 && vlan[1] == 0) /* the outer id of a priority tag is 0 */
+		return;
+	put_name(o, "vlan_key");
+	put(o, "[");
+	put_unsigned(o, vlan[0]);
+	put(o, ",");
+	put_unsigned(o, vlan[1]);
+	put(o, "]");
+}
+
 size_t record_format(const struct record *r, char *buf)
 {
 	const struct tally *t = &r->tally;
+	uint64_t bytes = t->bytes[0] + t->bytes[1];
 	struct out o = {buf, 0};
 
-	put(&o, "{\"v\":%d,\"uuid\":\"%s\"", RECORD_VERSION, r->uuid);
+	put_version(&o);
+	put_word(&o, "uuid", r->uuid);
 	if (r->uuid_source != UUID_GENERATED)
-		put(&o, ",\"uuid_source\":\"%s\"", source_names[r->uuid_source]);
-	put(&o, ",\"end_reason\":\"%s\",\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64,
-	    end_names[r->end_reason], t->pkts[0] + t->pkts[1], t->bytes[0] + t->bytes[1]);
-	if (t->captured_bytes != t->bytes[0] + t->bytes[1])
-		put(&o, ",\"captured_bytes\":%" PRIu64, t->captured_bytes);
-	put(&o, ",\"first_ns\":%" PRId64 ",\"last_ns\":%" PRId64, t->first_ns, t->last_ns);
+		put_word(&o, "uuid_source", source_names[r->uuid_source]);
+	put_word(&o, "end_reason", end_names[r->end_reason]);
+	put_number(&o, "packets", t->pkts[0] + t->pkts[1]);
+	put_number(&o, "bytes", bytes);
+	if (t->captured_bytes != bytes)
+		put_number(&o, "captured_bytes", t->captured_bytes);
+	put_time(&o, "first_ns", t->first_ns);
+	put_time(&o, "last_ns", t->last_ns);
 	if (client_needed(r))
-		put(&o, ",\"client\":\"%s\"", r->client == SIDE_LOW ? "low" : "high");
-	if (r->key.vlan[0] != 0 || r->key.vlan[1] != 0) /* the outer id of a priority tag is 0 */
-		put(&o, ",\"vlan_key\":[%u,%u]", r->key.vlan[0], r->key.vlan[1]);
+		put_word(&o, "client", r->client == SIDE_LOW ? "low" : "high");
+	put_vlan_key(&o, r->key.vlan);
 	put_count(&o, "lost_packets", r->lost_pkts);
 	put_count(&o, "cut_duration", r->cut_duration_pkts);
 	put_count(&o, "cut_bytes", r->cut_bytes_pkts);
@@ -153,7 +217,7 @@ size_t record_format_policy(const struct record *r, char *buf)
 {
 	struct out o = {buf, 0};
 
-	put(&o, "{\"v\":%d", RECORD_VERSION);
+	put_version(&o);
 	put_policy(&o, r);
 	put(&o, "}\n");
 	return o.len;

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uuid/uuid.h>
 
 #include "archive/pin.h"
 
@@ -189,7 +188,7 @@ char *partlist_uuid(const struct part *p, char *buf)
 	if (p->uuid_is_text)
 		(void)snprintf(buf, LAYOUT_UUID_SIZE, "%s", p->uuid.text);
 	else
-		uuid_unparse_lower(p->uuid.bytes, buf);
+		(void)layout_uuid_text(p->uuid.bytes, buf);
 	return buf;
 }
 

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <uuid/uuid.h>
 
+#include "archive/layout.h"
+
 struct name {
 	uint8_t bytes[64];
 	size_t len;
@@ -41,6 +43,5 @@ char *uuidgen_flow(const struct flowkey *k, int64_t first_ns, uint32_t first_seq
 	put_number(&n, (uint64_t)first_ns, 8);
 	put_number(&n, first_seq, 4);
 	uuid_generate_sha1(id, namespace_bytes, (const char *)n.bytes, n.len);
-	uuid_unparse_lower(id, buf);
-	return buf;
+	return layout_uuid_text(id, buf);
 }
