@@ -126,6 +126,8 @@ static int distrust(sqlite3 *db)
 
 	if (rc == SQLITE_OK)
 		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	if (rc == SQLITE_OK) /* we have none: whatever calls itself one never runs */
+		rc = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
 	(void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, VALUE_MAX_BYTES); /* gives the old limit */
 	return dayschema_errno(rc);
 }
@@ -141,7 +143,9 @@ static int check_tables(sqlite3 *db, int64_t version)
 
 	if (rv == 0)
 		rv = dayschema_int(db,
-		    "SELECT count(*) FROM main.sqlite_master WHERE type = 'trigger'", &triggers);
+		    "SELECT count(*) FROM main.sqlite_master"
+		    " WHERE type = 'trigger' COLLATE NOCASE", /* SQLite knows it by any case */
+		    &triggers);
 	if (rv != 0)
 		return rv;
 	return tables == (version == 1 ? 1 : 2) && triggers == 0 ? 0 : -EBADMSG;
