@@ -44,10 +44,9 @@ struct flow {
 	uint16_t exempt : 2;      /* ends whose address stays as it is: bit per side */
 	uint16_t computed : 4;    /* what scrub_packet remembers of senders: two bits each */
 	struct tally_roles roles;
-	uint8_t list : 4;      /* enum flow_list */
-	uint8_t why : 4;       /* enum end_reason, of FLOW_CLOSING and FLOW_WAITING */
-	bool held_touched : 1; /* had a packet since it was put where it is among the holders */
-	bool touched : 1;      /* had a packet since it was put where it is in its list */
+	uint8_t list : 4; /* enum flow_list */
+	uint8_t why : 4;  /* enum end_reason, of FLOW_CLOSING and FLOW_WAITING */
+	bool touched : 1; /* had a packet since it was put where it is in its list */
 	bool rst_seen : 1;
 	bool half_open : 1;            /* begun by a SYN whose sender has not sent an ACK */
 	bool counted : 1;              /* its end reason is in the statistics */

@@ -19,8 +19,11 @@
 /* Flows that one call of keeper_flush_older flushes: it must not hold packets up for long. */
 #define FLUSH_STEPS 1024
 
-/* Flows that get a second chance before one goes without. */
+/* Flows that are put where they belong by now, before one is flushed where it is. */
 #define CHANCES 64
+
+/* Flows that are fetched before their turn to be flushed comes. */
+#define SCOUT_AHEAD 8
 
 /* Flows that are flushed for a chunk that there is no room for. */
 #define FLUSHES_PER_CHUNK 8
@@ -31,6 +34,8 @@
 struct holders {
 	uint32_t first, last; /* numbers of flows; NONE: empty */
 	uint64_t bytes;       /* in their chunks */
+	uint32_t scout;       /* NONE, or the flow up to which all behind the first are fetched */
+	uint32_t ahead;       /* how far that is, or less: others than the first leave, too */
 };
 
 struct keeper {
@@ -59,7 +64,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
 	k->mode = config->mode;
 	k->limit_bytes = config->max_memory_bytes / 2;
 	for (int i = 0; i < FLOW_LISTS; i++)
-		k->holders[i] = (struct holders){NONE, NONE, 0};
+		k->holders[i] = (struct holders){.first = NONE, .last = NONE, .scout = NONE};
 	*ret_keeper = k;
 	return 0;
 }
@@ -83,10 +88,14 @@ static void holder_remove(struct keeper *k, struct flow *f, uint64_t bytes)
 {
 	struct holders *h = &k->holders[f->held_list];
 
-	if (f->held_prev != NONE)
+	if (h->scout == f->number)
+		h->scout = f->held_next;
+	if (f->held_prev != NONE) {
 		k->flows[f->held_prev].held_next = f->held_next;
-	else
+	} else {
 		h->first = f->held_next;
+		h->ahead -= h->ahead > 0;
+	}
 	if (f->held_next != NONE)
 		k->flows[f->held_next].held_prev = f->held_prev;
 	else
@@ -100,7 +109,6 @@ static void holder_add(struct keeper *k, struct flow *f, uint64_t bytes)
 
 	k->flows = f - f->number;
 	f->held_list = holder_list(f) & 0xf;
-	f->held_touched = false;
 	f->held_next = NONE;
 	f->held_prev = h->last;
 	if (h->last != NONE)
@@ -360,21 +368,33 @@ static struct flow *first_holder(struct keeper *k, int list)
 	return n != NONE ? &k->flows[n] : NULL;
 }
 
-/* Those behind f: when their turn comes, what will be asked of them is there. */
-static void prefetch_behind(const struct keeper *k, const struct flow *f)
+/*
+ * Those whose turn comes soon are fetched: the flow first, and its chunks as the scout goes on to
+ * the next. It goes one step per flow that is flushed, and one more until it is far enough ahead.
+ */
+static void scout(struct keeper *k, struct holders *h)
 {
-	const struct flow *next;
+	if (h->scout == NONE) {
+		h->scout = h->first;
+		h->ahead = 0;
+	}
+	for (int steps = 0; steps < 2 && h->scout != NONE && h->ahead < SCOUT_AHEAD; steps++) {
+		const struct flow *f = &k->flows[h->scout];
 
-	if (f->held_next == NONE)
-		return;
-	next = &k->flows[f->held_next];
-	/* next itself was fetched when its turn was one further off */
-	__builtin_prefetch(next->tail, 1);
-	if (next->held_next != NONE)
-		flow_prefetch(&k->flows[next->held_next], sizeof(*next));
+		__builtin_prefetch(f->head);
+		__builtin_prefetch(f->tail, 1);
+		h->scout = f->held_next;
+		h->ahead++;
+		if (h->scout != NONE)
+			flow_prefetch(&k->flows[h->scout], sizeof(*f));
+	}
 }
 
-/* The flow to flush next, or NULL if none holds anything. */
+/*
+ * The flow to flush next, or NULL if none holds anything: who has held for longest. A flow that is
+ * busy holds much by then, and one that is idle goes once. To spare the busy ones would mean to
+ * flush others that hold little, and more of them.
+ */
 static struct flow *victim(struct keeper *k)
 {
 	int chances = CHANCES;
@@ -382,16 +402,16 @@ static struct flow *victim(struct keeper *k)
 	for (int list = 0; list < FLOW_LISTS; list++) {
 		struct flow *f;
 
-		while ((f = first_holder(k, list)) != NULL && f->held_touched &&
-		       f->held_next != NONE && chances-- > 0) {
-			uint64_t bytes = holder_list(f) == (uint32_t)list ? 0 : held_cost(f);
+		while ((f = first_holder(k, list)) != NULL && holder_list(f) != (uint32_t)list &&
+		       chances-- > 0) {
+			uint64_t bytes = held_cost(f);
 
-			prefetch_behind(k, f);
+			scout(k, &k->holders[list]);
 			holder_remove(k, f, bytes);
 			holder_add(k, f, bytes);
 		}
 		if (f != NULL) {
-			prefetch_behind(k, f);
+			scout(k, &k->holders[list]);
 			return f;
 		}
 	}
@@ -552,7 +572,6 @@ void keeper_prefetch_room(const struct flow *f)
 int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint32_t kept_bytes)
 {
 	size_t need = PCAPFMT_RECORD_HEADER_BYTES + kept_bytes;
-	bool held_before = f->head != NULL;
 	struct chunk *c;
 	int rv = make_room(k, f, need);
 
@@ -564,7 +583,6 @@ int keeper_append(struct keeper *k, struct flow *f, const struct packet *p, uint
 	c->used += (uint32_t)need;
 	c->records++;
 	f->held_bytes += (uint32_t)need;
-	f->held_touched = held_before;
 	return 0;
 }
 
