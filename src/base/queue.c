@@ -155,8 +155,10 @@ int queue_get(struct queue *q, void *ret_items, size_t max, long long deadline_n
 			    q->item_bytes);
 			q->head = (q->head + 1) % q->capacity;
 		}
-		if (q->count == 0)
+		if (q->count == 0) {
 			q->urgent = false;
+			q->head = 0; /* the memory that is warm, and no more than is needed */
+		}
 		if (was_full)
 			(void)pthread_cond_broadcast(&q->not_full);
 		rv = (int)n;

@@ -16,8 +16,12 @@
 #include "cmd/limits.h"
 #include "cmd/recovery.h"
 
-/* Live, the savers' queues are what rides out a slow disk: 256 MiB of full members each. */
-#define LIVE_QUEUE_BATCHES 4096
+/*
+ * Live, the savers' queues are what rides out a slow disk: they take a small part of the packets'
+ * memory, so that it is full before they are, unless flows are as small as can be.
+ */
+#define LIVE_QUEUE_SHARE       32
+#define LIVE_QUEUE_MIN_BATCHES 4096
 
 /* Under a limit a segment takes this part of the room at most, but never less than that. */
 #define SEGMENT_SHARE     32
@@ -121,12 +125,22 @@ static int start_retention(const struct options *o, struct pipeline *p)
 	return limits_given(o) ? retain_start(p->archive, p->catalog, &p->limits, &p->retain) : 0;
 }
 
+static size_t queue_batches(const struct pipeline_config *config)
+{
+	uint64_t bytes = config->options->max_memory_bytes / LIVE_QUEUE_SHARE;
+	uint64_t n = bytes / sizeof(struct batch) / (unsigned)saver_threads(config);
+
+	if (config->mode == KEEPER_WAIT)
+		return 0;
+	return n > LIVE_QUEUE_MIN_BATCHES ? n : LIVE_QUEUE_MIN_BATCHES;
+}
+
 static int start_savers(const struct pipeline_config *config, struct pipeline *p)
 {
 	const struct options *o = config->options;
 	struct savers_config c = {
 	    .threads = saver_threads(config),
-	    .queue_batches = config->mode == KEEPER_DROP ? LIVE_QUEUE_BATCHES : 0,
+	    .queue_batches = queue_batches(config),
 	    .codec = o->codec,
 	    .sync = o->sync,
 	    .store = o->store,
