@@ -258,12 +258,13 @@ int archive_strike_day(struct archive *a, int32_t day)
 
 /* ---- the days of tools ---- */
 
-static bool has_directory(const struct archive *a, int32_t day)
+/* Returns: 0; -ENOENT; -errno where it cannot be told just now. */
+static int has_directory(const struct archive *a, int32_t day)
 {
 	int fd = archive_open_day(a, day);
 
 	fileio_close(fd);
-	return fd >= 0;
+	return fd >= 0 ? 0 : fd;
 }
 
 /* Is a day listed by somebody who is not there any more? We have its lock. 1, 0, -errno. */
@@ -296,7 +297,9 @@ static int lock_hold(struct archive *a, struct hold *h, enum take_over take_over
 	if (rv != 0)
 		return rv;
 	h->locked = true;
-	rv = has_directory(a, h->day) ? is_unmended(a, h) : -ENOENT;
+	rv = has_directory(a, h->day);
+	if (rv == 0)
+		rv = is_unmended(a, h);
 	if (rv >= 0)
 		h->unmended = rv > 0;
 	if (rv >= 0)

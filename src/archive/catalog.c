@@ -46,12 +46,13 @@ struct request {
 	sem_t done;
 };
 
-enum item_kind { ITEM_RECORD, ITEM_REQUEST, ITEM_LEAVE };
+enum item_kind { ITEM_RECORD, ITEM_REQUEST, ITEM_LEAVE, ITEM_DAMAGE };
 
 struct item {
 	enum item_kind kind;
 	struct request *request; /* ITEM_REQUEST */
-	struct record record;    /* ITEM_LEAVE: its day alone */
+	int error;               /* ITEM_DAMAGE */
+	struct record record;    /* ITEM_LEAVE, ITEM_DAMAGE: its day alone */
 };
 
 struct open_day {
@@ -443,6 +444,9 @@ static void take(struct catalog *c, const struct item *i)
 	case ITEM_REQUEST:
 		answer(c, i->request);
 		break;
+	case ITEM_DAMAGE:
+		lost_rows(c, i->record.day, 0, i->error);
+		break;
 	case ITEM_LEAVE:
 		archive_leave_day(c->config.archive, i->record.day);
 		break;
@@ -512,6 +516,13 @@ void catalog_put(struct catalog *c, const struct record *r)
 void catalog_leave(struct catalog *c, int32_t day)
 {
 	const struct item i = {.kind = ITEM_LEAVE, .record = {.day = day}};
+
+	(void)queue_put(c->queue, &i); /* as above */
+}
+
+void catalog_damage(struct catalog *c, int32_t day, int error)
+{
+	const struct item i = {.kind = ITEM_DAMAGE, .error = error, .record = {.day = day}};
 
 	(void)queue_put(c->queue, &i); /* as above */
 }

@@ -44,6 +44,12 @@ void catalog_put(struct catalog *c, const struct record *r);
 void catalog_leave(struct catalog *c, int32_t day);
 
 /*
+ * catalog_damage - something in a day is not as it should be and is to be mended: the day stays
+ * dirty until then. Takes: -errno, which *ret_result of catalog_stop tells. May wait.
+ */
+void catalog_damage(struct catalog *c, int32_t day, int error);
+
+/*
  * Questions and orders to the catalog, which come after all records that were put before; the
  * caller waits. Returns: as the functions of dayindex.h of the same name.
  *

@@ -41,11 +41,14 @@ static int add_day(struct day_list *l, int32_t day)
 	return 0;
 }
 
-static bool is_dir(int dirfd, const char *name)
+/* Returns: 1; 0, also where it is gone; -errno. */
+static int is_dir(int dirfd, const char *name)
 {
 	struct stat st;
 
-	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	return S_ISDIR(st.st_mode);
 }
 
 /* Goes down YYYY, MM, DD; only names of the right length and of digits are looked at. */
@@ -65,9 +68,16 @@ static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 		fileio_close(fd);
 		return -ENOMEM;
 	}
-	while (rv == 0 && (e = readdir(d)) != NULL) {
+	while (rv == 0) {
 		char path[LAYOUT_DAY_SIZE];
 		int32_t day;
+
+		errno = 0;
+		e = readdir(d);
+		if (e == NULL) {
+			rv = -errno; /* 0 at the end */
+			break;
+		}
 
 		if (strlen(e->d_name) != want || strspn(e->d_name, "0123456789") != want)
 			continue;
@@ -75,7 +85,7 @@ static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 		    path, sizeof(path), "%.7s%s%.4s", prefix, prefix[0] ? "/" : "", e->d_name);
 		if (strlen(path) < 10)
 			rv = walk_days(dirfd, path, list);
-		else if (layout_parse_day_path(path, &day) && is_dir(dirfd, path))
+		else if (layout_parse_day_path(path, &day) && (rv = is_dir(dirfd, path)) == 1)
 			rv = add_day(list, day);
 	}
 	(void)closedir(d); /* only read from */

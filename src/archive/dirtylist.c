@@ -18,6 +18,8 @@
 #define TOOL      " tool"
 #define LINE_SIZE (LAYOUT_DAY_SIZE + sizeof(TOOL))
 
+#define READ_BYTES 4096
+
 /* Where a day stands, or would. */
 static size_t place_of(const struct dirtylist *l, int32_t day)
 {
@@ -92,41 +94,45 @@ static int add_line(struct dirtylist *l, char *line)
 	return dirtylist_set(l, day, by | dirtylist_by(l, day));
 }
 
-static int read_lines(FILE *f, struct dirtylist *l)
+/* What stdio makes of an interrupted read is an error: see fileio.h. Lines that are too long are
+ * passed over. */
+static int read_lines(int fd, struct dirtylist *l)
 {
-	char line[LINE_SIZE];
-	bool whole = true; /* the line before this piece came to its end */
+	char buf[READ_BYTES], line[LINE_SIZE];
+	size_t len = 0; /* of the line so far */
+	ssize_t n;
 	int rv = 0;
 
-	while (rv == 0 && fgets(line, sizeof(line), f) != NULL) {
-		size_t n = strcspn(line, "\n");
-		bool first = whole;
-
-		whole = line[n] == '\n';
-		line[n] = '\0';
-		if (first && (whole || feof(f)))
+	do {
+		n = fileio_read(fd, buf, sizeof(buf));
+		for (ssize_t i = 0; i < n && rv == 0; i++) {
+			if (buf[i] != '\n') {
+				line[len < LINE_SIZE - 1 ? len : LINE_SIZE - 1] = buf[i];
+				len += len < LINE_SIZE;
+				continue;
+			}
+			line[len < LINE_SIZE ? len : 0] = '\0';
 			rv = add_line(l, line);
-	}
-	return rv == 0 && ferror(f) ? -EIO : rv;
+			len = 0;
+		}
+	} while (n > 0 && rv == 0);
+	if (n < 0)
+		return (int)n;
+	line[len < LINE_SIZE ? len : 0] = '\0';
+	return rv == 0 ? add_line(l, line) : rv;
 }
 
 int dirtylist_read(int root, struct dirtylist *ret_list)
 {
 	int fd = openat(root, NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	struct dirtylist l = {0};
-	FILE *f;
 	int rv;
 
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
 	if (fd >= 0) {
-		f = fdopen(fd, "r");
-		if (f == NULL) {
-			fileio_close(fd);
-			return -ENOMEM;
-		}
-		rv = read_lines(f, &l);
-		(void)fclose(f); /* only read from */
+		rv = read_lines(fd, &l);
+		fileio_close(fd);
 		if (rv != 0) {
 			dirtylist_free(&l);
 			return rv;

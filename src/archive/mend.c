@@ -194,8 +194,11 @@ static int mend_file(int dirfd, const char *name, void *arg)
 			mend_bad(x, name, "a part of this name with other bytes is in a segment");
 		return 0;
 	}
-	if (rescan_file(dirfd, x->day, name, &r, error) == 0)
+	rv = rescan_file(dirfd, x->day, name, &r, error);
+	if (rv == 0)
 		return mend_insert(x, &r);
+	if (rv == -EMFILE || rv == -ENFILE || rv == -ENOMEM)
+		return rv; /* the machine lacks something, not the file */
 	mend_bad(x, name, error);
 	return 0;
 }

@@ -153,22 +153,38 @@ static int add_row(const struct record *r, void *arg)
 }
 
 /*
- * An index that cannot be read makes no packet go lost: its day stays dirty, and who mends it
- * tells names apart.
+ * A damaged index makes no packet go lost: no row can be added to it, so its day stays dirty and is
+ * made anew. What may pass (no memory, no descriptors, a busy index) is another thing: who took
+ * names for free then would give them twice, and nobody would know.
  */
-static void load(struct names *n, struct day *d)
+static bool is_damage(int rv)
+{
+	return rv == -EBADMSG || rv == -ENOTSUP;
+}
+
+static int each_name(struct names *n, int32_t day)
 {
 	struct dayindex *x;
+	int rv;
 
-	d->loaded = true;
-	if (n->catalog != NULL) {
-		(void)catalog_each_name(n->catalog, d->number, add_row, n); /* as above */
-		return;
-	}
-	if (dayindex_open(n->archive, d->number, DAYINDEX_READ, &x) != 0)
-		return;
-	(void)dayindex_select(x, NULL, DAYINDEX_PREFIX, add_row, n); /* as above */
+	if (n->catalog != NULL)
+		return catalog_each_name(n->catalog, day, add_row, n);
+	rv = dayindex_open(n->archive, day, DAYINDEX_READ, &x);
+	if (rv != 0)
+		return rv == -ENOENT ? 0 : rv;
+	rv = dayindex_select(x, NULL, DAYINDEX_PREFIX, add_row, n);
 	dayindex_close(x);
+	return rv;
+}
+
+static int load(struct names *n, struct day *d)
+{
+	int rv = each_name(n, d->number);
+
+	if (is_damage(rv)) /* as in find_day */
+		rv = each_name(n, d->number);
+	d->loaded = rv == 0 || is_damage(rv);
+	return d->loaded ? 0 : rv;
 }
 
 /* ---- days; called with the lock held ---- */
@@ -218,8 +234,13 @@ static int find_day(struct names *n, int32_t number, struct day **ret_day)
 	*ret_day = d;
 	if (d->asked)
 		return 0;
-	if (summarize(n, number, &sum) != 0)
-		memset(&sum, 0, sizeof(sum)); /* see load */
+	rv = summarize(n, number, &sum);
+	if (is_damage(rv)) /* to SQLite some broken reads look like damage: once is not enough */
+		rv = summarize(n, number, &sum);
+	if (rv != 0 && !is_damage(rv))
+		return rv;
+	if (rv != 0)
+		memset(&sum, 0, sizeof(sum)); /* see is_damage */
 	d->asked = true;
 	d->segments = sum.segment_parts > 0;
 	d->loaded |= sum.parts == 0;
@@ -303,7 +324,7 @@ int names_claim(struct names *n, unsigned number, int32_t day, const char *uuid,
 	(void)pthread_mutex_lock(&n->lock);
 	rv = find_day(n, day, &d);
 	if (rv == 0 && !d->loaded && !d->blind)
-		load(n, d);
+		rv = load(n, d);
 	if (rv == 0)
 		v = judge(n, number, hash, d->blind);
 	(void)pthread_mutex_unlock(&n->lock);

@@ -333,6 +333,7 @@ static int prune_held_day(
 		rv = prune_units(p, d, hold, gone);
 	if (is_of_day(rv)) {
 		p->totals->unreadable_days++;
+		d->dirty = true; /* rows may be gone whose files are not */
 		rv = 0;
 	} else if (rv == 0 && movable && may_go(p, d) && gone->parts > 0) {
 		rv = gone->parts >= d->summary.parts; /* only its index is left */

@@ -279,9 +279,11 @@ int rescan_day(const struct archive *a, int32_t day, rescan_fn *fn, void *arg)
 		fileio_close(fd);
 		return -ENOMEM;
 	}
-	while (rv >= 0 && (e = readdir(d)) != NULL)
+	while (rv >= 0 && (errno = 0, e = readdir(d)) != NULL)
 		if (layout_parse_file_name(e->d_name, uuid, &part))
 			rv = fn(fd, e->d_name, arg);
-	(void)closedir(d); /* only read from */
+	if (rv >= 0 && errno != 0)
+		rv = -errno; /* what was not listed is not gone */
+	(void)closedir(d);   /* only read from */
 	return rv < 0 ? rv : 0;
 }

@@ -17,6 +17,8 @@
 
 #define COMPARE_BYTES 65536u
 
+#define GZIP_FIRST 0x1f /* RFC 1952 2.3.1: ID1 */
+
 /* A day that was not written to for so long is left: others may have it then. */
 #define DAY_QUIET_NS (30 * CLK_SECOND_NS)
 
@@ -149,6 +151,12 @@ int store_sync(const struct store *s, int fd)
 	return s->config.sync == SYNC_EACH && fdatasync(fd) != 0 ? -errno : 0;
 }
 
+void store_sync_name(struct store *s, const struct store_day *d)
+{
+	if (s->config.sync == SYNC_EACH && fsync(d->fd) != 0 && s->config.catalog != NULL)
+		catalog_damage(s->config.catalog, d->day, -errno);
+}
+
 /* Bytes of a source from `at` on, at most len of them. */
 static ssize_t read_source(const struct store_source *src, uint8_t *buf, size_t len, uint64_t at)
 {
@@ -275,20 +283,21 @@ int store_discard_staged(struct store *s, const struct store_part *part)
 
 int store_staged_extent(int fd, struct extent *ret_extent)
 {
-	uint8_t block[TARFMT_BLOCK_BYTES];
+	uint8_t block[TARFMT_BLOCK_BYTES + 1];
 	struct tarfmt_entry entry;
 	int rv = fileio_extent(fd, ret_extent);
 	ssize_t n = rv == 0 ? fileio_pread(fd, block, sizeof(block), 0) : rv;
 
 	if (n < 0)
 		return (int)n;
-	if ((size_t)n < sizeof(block) || block[0] == 0x1f) /* of gzip */
+	if ((size_t)n < TARFMT_BLOCK_BYTES || block[0] == GZIP_FIRST)
 		return 0;
-	rv = tarfmt_parse(block, sizeof(block), &entry);
-	if (rv != 0 && rv != 1)
+	rv = tarfmt_parse(block, TARFMT_BLOCK_BYTES, &entry);
+	/* Half of a header, where there was no room for the rest, has the file behind it. */
+	if (rv < 0 && ((size_t)n < sizeof(block) || block[TARFMT_BLOCK_BYTES] != GZIP_FIRST))
 		return 0; /* whatever it is */
-	ret_extent->offset = sizeof(block);
-	ret_extent->length -= sizeof(block);
+	ret_extent->offset = TARFMT_BLOCK_BYTES;
+	ret_extent->length -= TARFMT_BLOCK_BYTES;
 	if (rv == 1 && entry.size < ret_extent->length)
 		ret_extent->length = entry.size;
 	return 0;

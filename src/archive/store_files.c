@@ -97,7 +97,8 @@ static int link_free_name(
 		p->part = part;
 		p->length = store_source_bytes(c->src);
 		d->used_ns = clk_mono().ns;
-		return s->config.sync == SYNC_EACH && fsync(d->fd) != 0 ? -errno : 0;
+		store_sync_name(s, d);
+		return 0;
 	}
 	return rv != 0 ? rv : -EMLINK;
 }

@@ -73,6 +73,12 @@ int store_write_source(struct store *s, int fd, const struct store_source *src);
 /* store_sync - Returns: 0, also where files need not be on disk yet; -errno of fdatasync(2). */
 int store_sync(const struct store *s, int fd);
 
+/*
+ * store_sync_name - a new name of a day is on disk, where that is to be so at once. What has failed
+ * is published all the same: the catalog is told that it is not known to be durable.
+ */
+void store_sync_name(struct store *s, const struct store_day *d);
+
 /* store_append - append to an open staged file. Returns: 0; -errno, and it is as it was. */
 int store_append(struct store *s, int fd, const void *data, size_t len);
 

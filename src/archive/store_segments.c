@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "archive/catalog.h"
 #include "archive/rescan.h"
 #include "archive/segment.h"
 #include "archive/store_private.h"
@@ -21,10 +22,15 @@
 
 void store_segments_close(struct store *s, struct store_day *d)
 {
+	int rv;
+
 	if (d->segment_fd < 0)
 		return;
-	(void)segment_end(d->segment_fd, d->segment_size); /* recovery ends it as well */
-	(void)store_sync(s, d->segment_fd);                /* as above */
+	rv = segment_end(d->segment_fd, d->segment_size);
+	if (rv == 0)
+		rv = store_sync(s, d->segment_fd);
+	if (rv != 0 && s->config.catalog != NULL) /* mending ends it as well */
+		catalog_damage(s->config.catalog, d->day, rv);
 	fileio_close(d->segment_fd);
 	(void)archive_mark_segment(s->config.archive, d->day, d->segment, false);
 	d->segment_fd = -1;
@@ -38,14 +44,15 @@ static int open_segment(struct store *s, struct store_day *d)
 	if (fd < 0)
 		return fd;
 	rv = archive_mark_segment(s->config.archive, d->day, number, true);
-	if (rv != 0) {
-		fileio_close(fd); /* empty: recovery removes it */
-		return rv;
-	}
-	if (s->config.sync == SYNC_EACH && fsync(d->fd) != 0) {
+	if (rv == 0 && s->config.sync == SYNC_EACH && fsync(d->fd) != 0) {
 		rv = -errno;
 		(void)archive_mark_segment(s->config.archive, d->day, number, false);
-		fileio_close(fd); /* as above */
+	}
+	if (rv != 0) {
+		char name[LAYOUT_SEGMENT_SIZE];
+
+		fileio_close(fd);
+		(void)unlinkat(d->fd, layout_segment_name(number, name), 0); /* it is empty */
 		return rv;
 	}
 	d->segment_fd = fd;
@@ -262,9 +269,9 @@ static int become_segment(
 	/* With O_APPEND pwrite(2) would append, see its BUGS. */
 	if (fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_APPEND) != 0)
 		return -errno;
-	if (pwrite(fd, header, TARFMT_BLOCK_BYTES, 0) != (ssize_t)TARFMT_BLOCK_BYTES)
-		return errno != 0 ? -errno : -EIO;
-	rv = segment_end(fd, TARFMT_BLOCK_BYTES + size + tarfmt_padding(size));
+	rv = fileio_pwrite(fd, header, TARFMT_BLOCK_BYTES, 0);
+	if (rv == 0)
+		rv = segment_end(fd, TARFMT_BLOCK_BYTES + size + tarfmt_padding(size));
 	if (rv == 0)
 		rv = store_sync(s, fd);
 	if (rv == 0)
@@ -280,7 +287,8 @@ static int become_segment(
 	part->offset = TARFMT_BLOCK_BYTES;
 	part->length = size;
 	d->used_ns = clk_mono().ns;
-	return s->config.sync == SYNC_EACH && fsync(d->fd) != 0 ? -errno : 0;
+	store_sync_name(s, d);
+	return 0;
 }
 
 int store_segments_publish_staged(struct store *s, struct store_part *part, const char *name,

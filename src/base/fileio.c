@@ -29,6 +29,22 @@ int fileio_write(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+int fileio_pwrite(int fd, const void *buf, size_t len, uint64_t offset)
+{
+	size_t put = 0;
+
+	while (put < len) {
+		ssize_t n = pwrite(fd, (const char *)buf + put, len - put, (off_t)(offset + put));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		put += (size_t)n;
+	}
+	return 0;
+}
+
 ssize_t fileio_read(int fd, void *buf, size_t len)
 {
 	size_t got = 0;

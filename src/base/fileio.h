@@ -22,6 +22,9 @@ struct extent {
 /* fileio_write - write all of buf. Returns: 0; -errno of write(2), some of it may be written. */
 int fileio_write(int fd, const void *buf, size_t len);
 
+/* fileio_pwrite - the same at an offset, which it leaves where it was. Not with O_APPEND. */
+int fileio_pwrite(int fd, const void *buf, size_t len, uint64_t offset);
+
 /*
  * fileio_read - read until buf is full or the file ends.
  *

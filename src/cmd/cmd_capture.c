@@ -546,9 +546,9 @@ static int report(struct capture *c)
 	}
 	if (!c->options->quiet)
 		report_text(&r);
-	if (c->options->json && report_json(&r) != 0 && status == EXIT_OK) {
+	if (c->options->json && report_json(&r) != 0) {
 		log_error("capture", "cannot write the ledger to the standard output");
-		status = EXIT_PARTLY;
+		status = status == EXIT_OK ? EXIT_PARTLY : status;
 	}
 	return status;
 }

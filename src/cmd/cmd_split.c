@@ -195,9 +195,9 @@ static int report(struct split *s)
 
 	if (!s->options->quiet)
 		report_text(&r);
-	if (s->options->json && report_json(&r) != 0 && status == EXIT_OK) {
+	if (s->options->json && report_json(&r) != 0) {
 		log_error("split", "cannot write the ledger to the standard output");
-		status = EXIT_PARTLY;
+		status = status == EXIT_OK ? EXIT_PARTLY : status;
 	}
 	return status;
 }

@@ -89,13 +89,24 @@ static json_t *number(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
+/* Adds a member. Where there is no memory for it there is no object any more: none lacks one. */
+static void put(json_t **o, const char *name, json_t *value)
+{
+	if (*o == NULL) {
+		json_decref(value);
+	} else if (json_object_set_new(*o, name, value) != 0) {
+		json_decref(*o);
+		*o = NULL;
+	}
+}
+
 static json_t *reasons_object(
     const struct ledger_reason *reasons, const _Atomic uint64_t *counts, int n)
 {
 	json_t *o = json_object();
 
 	for (int i = 0; i < n; i++)
-		(void)json_object_set_new(o, reasons[i].name, number(ledger_get(&counts[i])));
+		put(&o, reasons[i].name, number(ledger_get(&counts[i])));
 	return o;
 }
 
@@ -104,7 +115,7 @@ static json_t *end_reasons_object(const struct demux_stats *s)
 	json_t *o = json_object();
 
 	for (int i = 0; i < END_REASONS; i++)
-		(void)json_object_set_new(o, record_end_reason_name((enum end_reason)i),
+		put(&o, record_end_reason_name((enum end_reason)i),
 		    number(ledger_get(&s->end_reasons[i])));
 	return o;
 }
@@ -115,7 +126,7 @@ static json_t *kernel_drops_object(const struct source_live *live)
 	json_t *o = json_object();
 
 	for (unsigned n = 0; live != NULL && (i = source_live_interface(live, n)) != NULL; n++)
-		(void)json_object_set_new(o, i->name, number(ledger_get(&i->dropped)));
+		put(&o, i->name, number(ledger_get(&i->dropped)));
 	return o;
 }
 
@@ -130,12 +141,11 @@ static json_t *events_object(const struct demux_stats *d, const struct eventclie
 	    {"too_long", &s->too_long}, {"unknown", &s->unknown}, {"bad_uuid", &s->bad_uuid},
 	    {"no_tuple", &s->no_tuple}};
 
-	(void)json_object_set_new(o, "lines", number(ledger_get(&s->lines)));
+	put(&o, "lines", number(ledger_get(&s->lines)));
 	for (int i = 0; i < DEMUX_EVENT_COUNT; i++)
-		(void)json_object_set_new(
-		    o, demux_event_name((enum demux_event)i), number(ledger_get(&d->events[i])));
+		put(&o, demux_event_name((enum demux_event)i), number(ledger_get(&d->events[i])));
 	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
-		(void)json_object_set_new(o, faults[i].name, number(ledger_get(faults[i].count)));
+		put(&o, faults[i].name, number(ledger_get(faults[i].count)));
 	return o;
 }
 
@@ -152,25 +162,22 @@ int report_json(const struct report *r)
 	json_t *o = json_object();
 	int rv;
 
-	/* Running out of memory shows as a failing json_dumpf: setters pass a NULL on. */
-	(void)json_object_set_new(o, "packets_read", number(ledger_get(&l->packets_read)));
-	(void)json_object_set_new(o, "packets_archived", number(ledger_get(&l->packets_archived)));
-	(void)json_object_set_new(
-	    o, "skipped", reasons_object(ledger_skip_reason(0), l->skipped, SKIPS));
-	(void)json_object_set_new(
-	    o, "dropped", reasons_object(ledger_drop_reason(0), l->dropped, DROPS));
-	(void)json_object_set_new(o, "flows", number(ledger_get(&l->flows)));
-	(void)json_object_set_new(o, "files", number(ledger_get(&l->files)));
-	(void)json_object_set_new(o, "bytes_read", number(ledger_get(&l->bytes_read)));
-	(void)json_object_set_new(o, "bytes_archived", number(ledger_get(&l->bytes_archived)));
-	(void)json_object_set_new(o, "bytes_written", number(ledger_get(&l->bytes_written)));
-	(void)json_object_set_new(o, "seconds", json_real((double)r->elapsed_ns / 1e9));
-	(void)json_object_set_new(o, "peak_rss_bytes", number(peak_rss_bytes()));
-	(void)json_object_set_new(o, "kernel_drops", kernel_drops_object(r->live));
-	(void)json_object_set_new(o, "end_reasons", end_reasons_object(r->stats));
+	/* Running out of memory shows as a failing json_dumpf: there is no object then. */
+	put(&o, "packets_read", number(ledger_get(&l->packets_read)));
+	put(&o, "packets_archived", number(ledger_get(&l->packets_archived)));
+	put(&o, "skipped", reasons_object(ledger_skip_reason(0), l->skipped, SKIPS));
+	put(&o, "dropped", reasons_object(ledger_drop_reason(0), l->dropped, DROPS));
+	put(&o, "flows", number(ledger_get(&l->flows)));
+	put(&o, "files", number(ledger_get(&l->files)));
+	put(&o, "bytes_read", number(ledger_get(&l->bytes_read)));
+	put(&o, "bytes_archived", number(ledger_get(&l->bytes_archived)));
+	put(&o, "bytes_written", number(ledger_get(&l->bytes_written)));
+	put(&o, "seconds", json_real((double)r->elapsed_ns / 1e9));
+	put(&o, "peak_rss_bytes", number(peak_rss_bytes()));
+	put(&o, "kernel_drops", kernel_drops_object(r->live));
+	put(&o, "end_reasons", end_reasons_object(r->stats));
 	if (r->live != NULL && source_live_events(r->live) != NULL)
-		(void)json_object_set_new(
-		    o, "events", events_object(r->stats, source_live_events(r->live)));
+		put(&o, "events", events_object(r->stats, source_live_events(r->live)));
 	rv = json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 	json_decref(o);
 	if (rv != 0 || putchar('\n') == EOF || fflush(stdout) != 0)

@@ -46,10 +46,12 @@ static bool is_empty(const struct archive *a, int32_t day)
 		fileio_close(fd);
 		return fd == -ENOENT;
 	}
-	while (empty && (e = readdir(d)) != NULL)
+	while (empty && (errno = 0, e = readdir(d)) != NULL)
 		empty = !layout_parse_file_name(e->d_name, uuid, &number) &&
 			!layout_parse_segment_name(e->d_name, &number);
-	(void)closedir(d); /* only read from */
+	if (empty && errno != 0)
+		empty = false; /* it is not known to be */
+	(void)closedir(d);     /* only read from */
 	return empty;
 }
 
