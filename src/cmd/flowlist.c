@@ -358,7 +358,7 @@ static void fill_row(const struct flowlist_style *style, const struct query_flow
 
 	flowsum_make(f, &s);
 	start_text(style, s.start_ns, r->cell[START], size);
-	duration_text(s.end_ns - s.start_ns, r->cell[DURATION], size);
+	duration_text(flowsum_duration_ns(&s), r->cell[DURATION], size);
 	(void)snprintf(r->cell[PROTO], size, "%s", flowkey_proto_name(k->proto, proto));
 	end_text(k, s.client, r->cell[CLIENT], size);
 	end_text(k, !s.client, r->cell[SERVER], size);

@@ -609,7 +609,7 @@ static int take_command_line(const struct command *c, int argc, char **argv, str
 
 	make_tables(c, &t);
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* glibc: forget all of an earlier parse, getopt(3) */
 	while ((val = getopt_long(argc, argv, t.letters, t.longs, NULL)) != -1) {
 		const struct option_def *d;
 		char name[64];

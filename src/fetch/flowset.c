@@ -105,7 +105,7 @@ static int64_t rank(const struct query_flow *f, enum query_order by)
 	case QUERY_BY_END:
 		return sum.end_ns;
 	case QUERY_BY_DURATION:
-		return sum.end_ns - sum.start_ns;
+		return flowsum_duration_ns(&sum);
 	case QUERY_BY_PACKETS:
 		return (int64_t)(sum.client_pkts + sum.server_pkts);
 	case QUERY_BY_BYTES:

@@ -30,6 +30,15 @@ void flowsum_make(const struct query_flow *f, struct flowsum *ret_sum)
 	}
 }
 
+int64_t flowsum_duration_ns(const struct flowsum *s)
+{
+	int64_t ns;
+
+	if (__builtin_sub_overflow(s->end_ns, s->start_ns, &ns))
+		return s->end_ns < s->start_ns ? INT64_MIN : INT64_MAX;
+	return ns;
+}
+
 /* From the lowest bit on, RFC 9293 section 3.1. */
 char *flowsum_flags(uint8_t tcp_flags, char *buf)
 {

@@ -40,6 +40,9 @@ struct flowsum {
 /* flowsum_make - add up the parts of a flow, which must outlive the sum. */
 void flowsum_make(const struct query_flow *f, struct flowsum *ret_sum);
 
+/* flowsum_duration_ns - as near as there is a number for it: rows may come from a stranger. */
+int64_t flowsum_duration_ns(const struct flowsum *s);
+
 #define FLOWSUM_FLAGS_SIZE 9
 
 /* flowsum_flags - TCP flags as letters of FSRPAUEC. buf has FLOWSUM_FLAGS_SIZE bytes; returns buf.
