@@ -273,10 +273,14 @@ void pipeline_stop(struct pipeline *p)
 	p->catalog = NULL;
 	p->slab = NULL;
 	p->archive = NULL;
-	if (p->indexed.first_error != 0)
+	if (p->indexed.failed > 0)
 		log_error("index",
 		    "%" PRIu64 " rows could not be written: %s; run 'flowkeep reindex'",
 		    p->indexed.failed, strerror(-p->indexed.first_error));
+	else if (p->indexed.first_error != 0)
+		log_error("index",
+		    "not all of the archive is known to be on the disk: %s; the next start looks",
+		    strerror(-p->indexed.first_error));
 }
 
 void pipeline_free(struct pipeline *p)
