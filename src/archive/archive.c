@@ -159,10 +159,8 @@ bool archive_segment_open(struct archive *a, int32_t day, uint32_t number)
 int archive_open_day(const struct archive *a, int32_t day)
 {
 	char path[LAYOUT_DAY_SIZE];
-	int fd = openat(
-	    a->root, layout_day_path(day, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-	return fd >= 0 ? fd : -errno;
+	/* Year and month are no links either: they would lead out of the archive. */
+	return fileio_open_dir(a->root, layout_day_path(day, path), -1);
 }
 
 int archive_days(const struct archive *a, int32_t **ret_days, size_t *ret_count)

@@ -202,11 +202,9 @@ int archive_touch_day(struct archive *a, int32_t day)
 	rv = take_in_hand(a, day);
 	if (rv != 0)
 		return rv;
-	rv = fileio_mkdirs(a->root, layout_day_path(day, path), ARCHIVE_DIR_MODE);
+	rv = fileio_open_dir(a->root, layout_day_path(day, path), ARCHIVE_DIR_MODE);
 	if (rv == -ENOENT) /* whoever prunes took the empty month away just now */
-		rv = fileio_mkdirs(a->root, path, ARCHIVE_DIR_MODE);
-	if (rv == 0)
-		rv = archive_open_day(a, day);
+		rv = fileio_open_dir(a->root, path, ARCHIVE_DIR_MODE);
 	if (rv < 0)
 		archive_leave_day(a, day);
 	return rv;

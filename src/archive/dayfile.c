@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "archive/dayfilter.h"
@@ -90,6 +91,32 @@ const char *dayfile_name(unsigned i)
 }
 
 /*
+ * A journal that ends so names a super-journal: the journal of a transaction over several files,
+ * which SQLite deletes, wherever it lies, when it has rolled ours back. We have no such
+ * transactions: a stranger wrote it. Source: https://www.sqlite.org/fileformat2.html section 3,
+ * readSuperJournal of SQLite's pager.c.
+ */
+static int check_journal(int dirfd)
+{
+	static const uint8_t magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+	int fd = openat(dirfd, LAYOUT_INDEX "-journal",
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	uint8_t tail[8];
+	uint64_t size = 0;
+	int rv;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	rv = fileio_size(fd, &size);
+	if (rv == 0 && size >= sizeof(tail) &&
+	    fileio_pread(fd, tail, sizeof(tail), size - sizeof(tail)) == (ssize_t)sizeof(tail) &&
+	    memcmp(tail, magic, sizeof(tail)) == 0)
+		rv = -EBADMSG;
+	fileio_close(fd);
+	return rv;
+}
+
+/*
  * SQLite follows links, and waits for FIFOs. Nothing is opened to look at: closing the descriptor
  * would take the locks from a connection that this process has already, see fcntl(2).
  */
@@ -105,7 +132,7 @@ static int check_files(int dirfd)
 			return -errno;
 		}
 	}
-	return 0;
+	return check_journal(dirfd);
 }
 
 static int open_writer(const struct place *p, sqlite3 **ret_db)

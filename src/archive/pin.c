@@ -264,9 +264,8 @@ static int remove_row(struct archive *pinned, const struct record *r)
 static int make_day(const struct archive *pinned, int32_t day)
 {
 	char path[LAYOUT_DAY_SIZE];
-	int rv = fileio_mkdirs(archive_root(pinned), layout_day_path(day, path), ARCHIVE_DIR_MODE);
 
-	return rv == 0 ? archive_open_day(pinned, day) : rv;
+	return fileio_open_dir(archive_root(pinned), layout_day_path(day, path), ARCHIVE_DIR_MODE);
 }
 
 /* The index is there before the first file is: readers take a file without one for damage. */

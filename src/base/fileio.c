@@ -146,6 +146,34 @@ int fileio_mkdirs(int dirfd, const char *path, unsigned mode)
 	}
 }
 
+int fileio_open_dir(int dirfd, const char *path, int make_mode)
+{
+	char name[NAME_MAX + 1];
+	int at = dirfd;
+
+	do {
+		size_t n = strcspn(path, "/");
+		int fd, error;
+
+		if (n == 0 || n >= sizeof(name))
+			return -ENOENT;
+		memcpy(name, path, n);
+		name[n] = '\0';
+		path += n;
+		path += *path == '/';
+		fd = make_mode >= 0 && mkdirat(at, name, (mode_t)make_mode) != 0 && errno != EEXIST
+			 ? -1
+			 : openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		error = errno;
+		if (at != dirfd)
+			fileio_close(at);
+		if (fd < 0)
+			return -error;
+		at = fd;
+	} while (*path != '\0');
+	return at;
+}
+
 int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 {
 	char tmp[NAME_MAX + 1];
@@ -153,8 +181,10 @@ int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
-	fd =
-	    openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+	/* What a kill has left, or a stranger put there: a FIFO would wait, a link lead elsewhere.
+	 */
+	(void)unlinkat(dirfd, tmp, 0);
+	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
 	if (fd < 0)
 		return -errno;
 	rv = fileio_write(fd, text, strlen(text));

@@ -61,6 +61,16 @@ int fileio_size(int fd, uint64_t *ret_bytes);
 int fileio_mkdirs(int dirfd, const char *path, unsigned mode);
 
 /*
+ * fileio_open_dir - open a directory, no part of whose path below dirfd is a link.
+ *
+ * Takes:    dirfd; path, relative; make_mode, of directories that are made where they are missing,
+ *           or -1: none is.
+ * Returns:  a descriptor that the caller closes; -ENOTDIR a part is no directory, or is a link;
+ *           -errno of openat(2) and mkdirat(2).
+ */
+int fileio_open_dir(int dirfd, const char *path, int make_mode);
+
+/*
  * fileio_replace - put text into a file so that readers find the old content or the new, whole.
  *
  * Takes:    dirfd, name; writes name.tmp beside it, syncs, renames.

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -41,13 +42,28 @@ static void emit(const char *buf, size_t len)
 	}
 }
 
+/*
+ * Whatever would drive a terminal, in place: texts may hold names that strangers gave. Who cares
+ * what they look like uses log_printable. A line feed is ours where blanks follow it.
+ */
+static void disarm(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)text[i];
+		bool ours = c == '\n' && i + 2 < len && text[i + 1] == ' ' && text[i + 2] == ' ';
+
+		if ((c < 0x20 && !ours) || c == 0x7f || (c == 0xc2 && (text[i + 1] & 0xe0) == 0x80))
+			text[i] = '?';
+	}
+}
+
 static const char *const level_words[] = {"error: ", "warning: ", "", "debug: "};
 
 void log_write(enum log_level level, const char *component, const char *fmt, ...)
 {
 	char line[LINE_MAX_BYTES];
 	va_list ap;
-	int len, n;
+	int len, n, begin;
 
 	if ((int)level > atomic_load_explicit(&log_level_now, memory_order_relaxed))
 		return;
@@ -56,6 +72,7 @@ void log_write(enum log_level level, const char *component, const char *fmt, ...
 	    component, level_words[level]);
 	if (len < 0)
 		len = 0;
+	begin = len;
 	va_start(ap, fmt);
 	n = vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
 	va_end(ap);
@@ -63,6 +80,7 @@ void log_write(enum log_level level, const char *component, const char *fmt, ...
 		len += n;
 	if (len > (int)sizeof(line) - 2)
 		len = (int)sizeof(line) - 2;
+	disarm(line + begin, (size_t)(len - begin));
 	line[len++] = '\n';
 	emit(line, (size_t)len);
 	if (status_line[0])

@@ -52,15 +52,20 @@ static void print_reasons(
 		(void)fprintf(stderr, ")");
 }
 
+/* Whoever makes an interface names it, with escape sequences if need be. */
+#define INTERFACE_SIZE 80
+
 /* What only a live capture has: losses in the kernel, per interface. */
 static void print_kernel(const struct source_live *live)
 {
 	const struct source_live_interface *i;
+	char name[INTERFACE_SIZE];
 
 	for (unsigned n = 0; (i = source_live_interface(live, n)) != NULL; n++)
 		(void)fprintf(stderr,
 		    "%s: %" PRIu64 " packets received by filter, %" PRIu64 " dropped by kernel\n",
-		    i->name, ledger_get(&i->received), ledger_get(&i->dropped));
+		    log_printable(name, sizeof(name), i->name), ledger_get(&i->received),
+		    ledger_get(&i->dropped));
 }
 
 void report_text(const struct report *r)
@@ -124,9 +129,11 @@ static json_t *kernel_drops_object(const struct source_live *live)
 {
 	const struct source_live_interface *i;
 	json_t *o = json_object();
+	char name[INTERFACE_SIZE]; /* JSON knows UTF-8 alone, the kernel any byte */
 
 	for (unsigned n = 0; live != NULL && (i = source_live_interface(live, n)) != NULL; n++)
-		put(&o, i->name, number(ledger_get(&i->dropped)));
+		put(&o, log_printable(name, sizeof(name), i->name),
+		    number(ledger_get(&i->dropped)));
 	return o;
 }
 

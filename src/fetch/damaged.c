@@ -19,16 +19,10 @@
 static int open_dir(const struct damaged_from *f, char *path, size_t size)
 {
 	char day[LAYOUT_DAY_SIZE];
-	int rv, fd;
 
 	(void)snprintf(
 	    path, size, "%s/%s%s", DAMAGED_DIRECTORY, f->prefix, layout_day_path(f->day, day));
-	rv = fileio_mkdirs(archive_root(f->archive), path, ARCHIVE_DIR_MODE);
-	if (rv != 0)
-		return rv;
-	fd =
-	    openat(archive_root(f->archive), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	return fd >= 0 ? fd : -errno;
+	return fileio_open_dir(archive_root(f->archive), path, ARCHIVE_DIR_MODE);
 }
 
 /* "NAME", "NAME.1", ... */

@@ -181,11 +181,13 @@ static void unlink_key(struct bindings *b, struct binding *x)
 
 static void unlink_uuid(struct bindings *b, struct binding *x)
 {
-	uint32_t *link = uuid_bucket(b, x->uuid);
-
-	while (*link != x->number + 1)
-		link = &b->array[*link - 1].uuid_next;
-	*link = x->uuid_next;
+	/* No walk: a server may give one UUID to any number of tuples. */
+	if (x->uuid_prev != 0)
+		b->array[x->uuid_prev - 1].uuid_next = x->uuid_next;
+	else
+		*uuid_bucket(b, x->uuid) = x->uuid_next;
+	if (x->uuid_next != 0)
+		b->array[x->uuid_next - 1].uuid_prev = x->uuid_prev;
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -248,6 +250,8 @@ struct binding *bindings_add(struct bindings *b, const struct flowkey *k, const 
 	memcpy(x->uuid, uuid, strlen(uuid) + 1);
 	bucket = uuid_bucket(b, uuid);
 	x->uuid_next = *bucket;
+	if (*bucket != 0)
+		b->array[*bucket - 1].uuid_prev = x->number + 1;
 	*bucket = x->number + 1;
 	if (standing == BINDING_PRESENT) {
 		bucket = key_bucket(b, k);

@@ -38,7 +38,7 @@ struct binding {
 	uint32_t parts;      /* that flows have published under it, as far as they are over */
 	/* private to binding.c */
 	uint32_t prev, next; /* in the list of its state */
-	uint32_t key_next, uuid_next;
+	uint32_t key_next, uuid_next, uuid_prev;
 	uint8_t list;
 	char uuid[LAYOUT_UUID_SIZE];
 };

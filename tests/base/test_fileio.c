@@ -300,14 +300,61 @@ START_TEST(a_file_that_cannot_be_replaced_keeps_its_old_content)
 	ck_assert_int_eq(rv, -EFBIG);
 	check_text(path, "old");
 	ck_assert_uint_eq(tempdir_count(dir), 1);
-	ck_assert_int_eq(symlink("victim", tempdir_path(dir, "list.tmp")), 0);
-	ck_assert_int_eq(fileio_replace(fd, "list", "new", 0640), -ELOOP);
-	ck_assert(!tempdir_exists(tempdir_path(dir, "victim")));
+	ck_assert_int_eq(mkdir(tempdir_path(dir, "list.tmp"), 0700), 0);
+	ck_assert_int_eq(fileio_replace(fd, "list", "new", 0640), -EEXIST);
 	check_text(path, "old");
 	memset(name, 'n', sizeof(name));
 	name[NAME_MAX] = '\0';
 	ck_assert_int_eq(fileio_replace(fd, name, "new", 0640), -ENAMETOOLONG);
 	ck_assert_int_eq(fileio_replace(fd, "no/such/dir", "new", 0640), -ENOENT);
+	fileio_close(fd);
+}
+END_TEST
+
+START_TEST(what_lies_in_the_way_of_a_new_content_is_neither_followed_nor_waited_for)
+{
+	const char *dir = tempdir_new(), *path = tempdir_path(dir, "list");
+	const char *way = tempdir_path(dir, "list.tmp"), *victim = tempdir_path(dir, "victim");
+	int fd = open(dir, O_RDONLY | O_DIRECTORY);
+
+	tempdir_write(victim, "precious", 8);
+	ck_assert_int_eq(symlink("victim", way), 0);
+	ck_assert_int_eq(fileio_replace(fd, "list", "one", 0640), 0);
+	check_text(path, "one");
+	ck_assert_int_eq(link(victim, way), 0);
+	ck_assert_int_eq(fileio_replace(fd, "list", "two", 0640), 0);
+	check_text(path, "two");
+	ck_assert_int_eq(mkfifo(way, 0600), 0);
+	ck_assert_int_eq(fileio_replace(fd, "list", "three", 0640), 0);
+	check_text(path, "three");
+	check_text(victim, "precious");
+	ck_assert_uint_eq(tempdir_count(dir), 2);
+	fileio_close(fd);
+}
+END_TEST
+
+START_TEST(no_part_of_a_directory_s_path_is_a_link)
+{
+	const char *dir = tempdir_new();
+	int fd = open(dir, O_RDONLY | O_DIRECTORY), made;
+
+	ck_assert_int_eq(fileio_open_dir(fd, "a/b/c", -1), -ENOENT);
+	made = fileio_open_dir(fd, "a/b/c", 0750);
+	ck_assert_int_ge(made, 0);
+	fileio_close(made);
+	made = fileio_open_dir(fd, "a/b/c", -1);
+	ck_assert_int_ge(made, 0);
+	fileio_close(made);
+	ck_assert_int_eq(symlink("a", tempdir_path(dir, "first")), 0);
+	ck_assert_int_eq(symlink("b", tempdir_path(dir, "a/middle")), 0);
+	ck_assert_int_eq(symlink("c", tempdir_path(dir, "a/b/last")), 0);
+	for (int make_mode = -1; make_mode <= 0750; make_mode += 0751) {
+		ck_assert_int_eq(fileio_open_dir(fd, "first/b/c", make_mode), -ENOTDIR);
+		ck_assert_int_eq(fileio_open_dir(fd, "a/middle/c", make_mode), -ENOTDIR);
+		ck_assert_int_eq(fileio_open_dir(fd, "a/b/last", make_mode), -ENOTDIR);
+	}
+	ck_assert_int_eq(fileio_open_dir(fd, "", -1), -ENOENT);
+	ck_assert_int_eq(fileio_open_dir(fd, "/a", -1), -ENOENT);
 	fileio_close(fd);
 }
 END_TEST
@@ -375,6 +422,8 @@ static Suite *fileio_suite(void)
 	tcase_add_test(t, directories_that_cannot_be_made_are_told);
 	tcase_add_test(t, a_file_is_replaced_and_nothing_is_left_beside_it);
 	tcase_add_test(t, a_file_that_cannot_be_replaced_keeps_its_old_content);
+	tcase_add_test(t, what_lies_in_the_way_of_a_new_content_is_neither_followed_nor_waited_for);
+	tcase_add_test(t, no_part_of_a_directory_s_path_is_a_link);
 	tcase_add_test(t, who_reads_a_file_while_it_is_replaced_sees_the_old_or_the_new);
 	suite_add_tcase(s, t);
 	return s;
