@@ -58,6 +58,7 @@ struct slab {
 	uint32_t empty;            /* list of empty slabs */
 	uint32_t untouched;        /* slabs from here on were never taken */
 	uint32_t resident_empty;
+	uint32_t jumbos; /* that are out, or not put away yet: they lie outside of the arena */
 	uint64_t live_bytes;
 	struct chunk *returned;       /* from the inbox, not put away yet */
 	_Atomic uint64_t taken_bytes; /* written by the owner, read by any */
@@ -188,6 +189,7 @@ static void chunk_back(struct slab *s, struct chunk *c)
 
 	s->live_bytes -= class_bytes[cl];
 	if (cl == JUMBO) {
+		s->jumbos--;
 		count_taken(s, -(int64_t)class_bytes[JUMBO]);
 		(void)munmap(c, class_bytes[JUMBO]); /* our own mapping: cannot fail */
 		return;
@@ -287,6 +289,7 @@ static struct chunk *get_jumbo(struct slab *s)
 	if (c == MAP_FAILED)
 		return NULL;
 	release_empty(s, class_bytes[JUMBO]);
+	s->jumbos++;
 	count_taken(s, class_bytes[JUMBO]);
 	return c;
 }
@@ -443,7 +446,7 @@ void slab_free(struct slab *s)
 {
 	if (s == NULL)
 		return;
-	if (s->meta != NULL)
+	if (s->jumbos > 0) /* the others go with the arena, however many they are */
 		(void)put_all_away(s);
 	if (s->arena != NULL)
 		(void)munmap(s->arena, s->arena_bytes); /* our own mapping */
