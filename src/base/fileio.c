@@ -146,32 +146,56 @@ int fileio_mkdirs(int dirfd, const char *path, unsigned mode)
 	}
 }
 
+/* A name that is empty or too long is none: the kernel says so. */
+static int open_dir(int dirfd, const char *name, int make_mode)
+{
+	int fd;
+
+	if (make_mode >= 0 && mkdirat(dirfd, name, (mode_t)make_mode) != 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	return fd >= 0 ? fd : -errno;
+}
+
 int fileio_open_dir(int dirfd, const char *path, int make_mode)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 2]; /* one more: what is too long stays so */
 	int at = dirfd;
 
 	do {
 		size_t n = strcspn(path, "/");
-		int fd, error;
+		int fd;
 
-		if (n == 0 || n >= sizeof(name))
-			return -ENOENT;
-		memcpy(name, path, n);
-		name[n] = '\0';
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n, path);
 		path += n;
 		path += *path == '/';
-		fd = make_mode >= 0 && mkdirat(at, name, (mode_t)make_mode) != 0 && errno != EEXIST
-			 ? -1
-			 : openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		error = errno;
+		fd = open_dir(at, name, make_mode);
 		if (at != dirfd)
 			fileio_close(at);
-		if (fd < 0)
-			return -error;
 		at = fd;
-	} while (*path != '\0');
+	} while (at >= 0 && *path != '\0');
 	return at;
+}
+
+/* An empty file of that name. What a stranger put there, a link or a FIFO, is taken away first. */
+static int open_temporary(int dirfd, const char *name, unsigned mode)
+{
+	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int rv = 0;
+
+	for (int tries = 0; tries < 2; tries++) {
+		int fd = openat(dirfd, name, flags, (mode_t)mode);
+		struct stat st;
+
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+		    ftruncate(fd, 0) == 0)
+			return fd;
+		rv = fd < 0 ? -errno : -EIO;
+		if (fd >= 0)
+			fileio_close(fd);
+		(void)unlinkat(dirfd, name, 0); /* the second try tells */
+	}
+	return rv;
 }
 
 int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
@@ -181,12 +205,9 @@ int fileio_replace(int dirfd, const char *name, const char *text, unsigned mode)
 
 	if (snprintf(tmp, sizeof(tmp), "%s.tmp", name) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
-	/* What a kill has left, or a stranger put there: a FIFO would wait, a link lead elsewhere.
-	 */
-	(void)unlinkat(dirfd, tmp, 0);
-	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, (mode_t)mode);
+	fd = open_temporary(dirfd, tmp, mode);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	rv = fileio_write(fd, text, strlen(text));
 	if (rv == 0 && fsync(fd) != 0)
 		rv = -errno;

@@ -301,7 +301,7 @@ START_TEST(a_file_that_cannot_be_replaced_keeps_its_old_content)
 	check_text(path, "old");
 	ck_assert_uint_eq(tempdir_count(dir), 1);
 	ck_assert_int_eq(mkdir(tempdir_path(dir, "list.tmp"), 0700), 0);
-	ck_assert_int_eq(fileio_replace(fd, "list", "new", 0640), -EEXIST);
+	ck_assert_int_eq(fileio_replace(fd, "list", "new", 0640), -EISDIR);
 	check_text(path, "old");
 	memset(name, 'n', sizeof(name));
 	name[NAME_MAX] = '\0';
@@ -355,6 +355,7 @@ START_TEST(no_part_of_a_directory_s_path_is_a_link)
 	}
 	ck_assert_int_eq(fileio_open_dir(fd, "", -1), -ENOENT);
 	ck_assert_int_eq(fileio_open_dir(fd, "/a", -1), -ENOENT);
+	ck_assert_int_eq(fileio_open_dir(fd, "a//b", -1), -ENOENT);
 	fileio_close(fd);
 }
 END_TEST
