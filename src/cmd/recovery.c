@@ -62,35 +62,45 @@ int recovery_mend(struct archive *a)
 	return rv;
 }
 
+/* On a full disk all of them stay, and there may be as many as flows were open. */
+#define STAYING_TOLD 10
+
 static void tell_adopted(
     const char *name, enum adopt_result what, const struct record *r, const char *error, void *arg)
 {
+	uint64_t *staying = arg;
 	char printable[256];
 
 	(void)r;
-	(void)arg;
 	(void)log_printable(printable, sizeof(printable), name);
-	if (what == ADOPT_DAMAGED || what == ADOPT_FAILED)
-		log_warning("archive",
-		    "unfinished file '.staging/%s' stays where it is: %s; continuing", printable,
-		    error);
-	else if (error[0] != '\0')
+	if (what == ADOPT_DAMAGED || what == ADOPT_FAILED) {
+		if ((*staying)++ < STAYING_TOLD)
+			log_warning("archive",
+			    "unfinished file '.staging/%s' stays where it is: %s; continuing",
+			    printable, error);
+	} else if (error[0] != '\0') {
 		log_debug("archive", "unfinished file '.staging/%s' of an earlier run: %s",
 		    printable, error);
+	}
 }
 
 static int adopt(struct archive *a, const struct options *o, bool tidy, struct adopt_totals *t)
 {
+	uint64_t staying = 0;
 	struct adopt_config c = {.store = o->store,
 	    .tidy = tidy,
 	    .sync = o->sync,
 	    .vlan_key = o->vlan_key ? VLAN_KEY_YES : VLAN_KEY_NO,
 	    .generate = uuidgen_flow,
-	    .fn = tidy ? NULL : tell_adopted};
+	    .fn = tidy ? NULL : tell_adopted,
+	    .arg = &staying};
 	int rv = names_new(a, NULL, &c.names);
 
 	if (rv == 0)
 		rv = adopt_staged(a, &c, t);
+	if (staying > STAYING_TOLD)
+		log_warning("archive", "%" PRIu64 " more unfinished files stay where they are",
+		    staying - STAYING_TOLD);
 	names_free(c.names);
 	return rv;
 }
