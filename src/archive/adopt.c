@@ -119,6 +119,18 @@ static bool is_generated(const struct adopting *x, const char *uuid, struct flow
 	return true;
 }
 
+/*
+ * The packets that the name was made of may not have come to the disk. No event gave it in a run
+ * that had none; that is believed of a name of the form that savers make.
+ */
+static bool looks_generated(const struct adopting *x, const char *uuid)
+{
+	uint8_t bytes[16];
+
+	return x->note.there && !x->note.unknown && x->note.run.uuid_source == UUID_GENERATED &&
+	       layout_uuid_bytes(uuid, bytes) && bytes[6] >> 4 == 5 && bytes[8] >> 6 == 2;
+}
+
 /* The published first part of a flow, where it lies in one day. */
 static bool read_first_part(
     const struct adopting *x, const struct record *r, int32_t day, struct record *ret_first)
@@ -197,7 +209,7 @@ static void make_record(const struct adopting *x, const struct staged *f, struct
 	(void)snprintf(r->uuid, sizeof(r->uuid), "%s", f->name.uuid);
 	if (is_generated(x, f->name.uuid, &r->key))
 		return;
-	r->uuid_source = UUID_EVENT;
+	r->uuid_source = looks_generated(x, r->uuid) ? UUID_GENERATED : UUID_EVENT;
 	learn_from_first_part(x, r);
 }
 

@@ -218,6 +218,8 @@ size_t record_format_policy(const struct record *r, char *buf)
 	struct out o = {buf, 0};
 
 	put_version(&o);
+	if (r->uuid_source != UUID_GENERATED)
+		put_word(&o, "uuid_source", source_names[r->uuid_source]);
 	put_policy(&o, r);
 	put(&o, "}\n");
 	return o.len;
@@ -431,9 +433,13 @@ static int check_version(const json_t *obj)
 int record_parse_policy(const char *text, size_t len, struct record *r)
 {
 	json_t *obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+	const char *source = json_string_value(json_object_get(obj, "uuid_source"));
 	struct record found = *r;
 	int rv = check_version(obj);
 
+	found.uuid_source = UUID_GENERATED;
+	if (rv == 0 && source != NULL && record_uuid_source(source, &found.uuid_source) != 0)
+		rv = -EBADMSG;
 	if (rv == 0)
 		rv = get_policy(obj, &found);
 	json_decref(obj);

@@ -74,7 +74,8 @@ int record_uuid_source(const char *name, enum uuid_source *ret_source);
 size_t record_format(const struct record *r, char *buf);
 
 /*
- * record_format_policy - the policy and the snap length of r alone, as an object of its own.
+ * record_format_policy - the policy, the snap length and uuid_source of r alone, as an object of
+ * its own.
  * record_parse_policy - the inverse: sets those fields of *r, and no other.
  *
  * Returns:  as record_format and record_parse.

@@ -29,7 +29,9 @@
 
 static int note_policy(const struct options *o, struct pipeline *p)
 {
-	const struct record r = {.policy = o->policy, .snaplen = (uint32_t)o->snaplen};
+	const struct record r = {.policy = o->policy,
+	    .snaplen = (uint32_t)o->snaplen,
+	    .uuid_source = o->events_path != NULL ? UUID_EVENT : UUID_GENERATED};
 
 	return runpolicy_begin(p->archive, &r, &p->note);
 }

@@ -310,6 +310,8 @@ START_TEST(a_policy_alone_comes_back_and_nothing_else_is_touched)
 		quick_assert(record_parse_policy(json, len, &got) == 0);
 		check_policy(&got, &r);
 		quick_assert(got.exempt == before.exempt);
+		quick_assert(got.uuid_source == r.uuid_source);
+		before.uuid_source = got.uuid_source;
 		before.policy = got.policy;
 		before.snaplen = got.snaplen;
 		records_check_equal(&got, &before);
@@ -325,6 +327,7 @@ START_TEST(what_is_no_policy_is_told_and_changes_nothing)
 	} bad[] = {{"", -EBADMSG}, {"{}", -EBADMSG}, {"[]", -EBADMSG}, {"{\"v\":1", -EBADMSG},
 	    {"{\"v\":1}{}", -EBADMSG}, {"{\"v\":2}", -ENOTSUP}, {"{\"v\":0}", -EBADMSG},
 	    {"{\"v\":1,\"payload\":\"none\"}", -EBADMSG},
+	    {"{\"v\":1,\"uuid_source\":\"fairy\"}", -EBADMSG},
 	    {"{\"v\":1,\"payload\":\"zero\",\"anonymize\":\"netblock:24\"}", -EBADMSG},
 	    {"{\"v\":1,\"payload\":\"zero\",\"anonymize\":\"netblock:24,129\"}", -EBADMSG},
 	    {"{\"v\":1,\"payload\":\"zero\",\"snaplen\":262145}", -EBADMSG}};

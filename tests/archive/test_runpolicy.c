@@ -120,6 +120,38 @@ START_TEST(what_is_noted_comes_back)
 }
 END_TEST
 
+/*
+ * The packets that its name was made of may be lost. 0: no events, and the form of a made name;
+ * 1: events could name; 2: another form; 3: another version of UUIDs; 4: nothing is noted.
+ */
+START_TEST(a_name_whose_packets_are_lost_is_made_where_no_event_could_give_it)
+{
+	static const char *const names[] = {"7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca",
+	    "7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca", "7E3F0C52-9D1B-5C64-A0F7-3B8D2E6194CA",
+	    "7e3f0c52-9d1b-4c64-a0f7-3b8d2e6194ca", "7e3f0c52-9d1b-5c64-a0f7-3b8d2e6194ca"};
+	struct record run = {
+	    .snaplen = PACKET_MAX_CAPLEN, .uuid_source = _i == 1 ? UUID_EVENT : UUID_GENERATED};
+	struct flowfile *file = malloc(sizeof(*file));
+	struct adoptrig f;
+	uint64_t serial;
+	char name[64];
+
+	ck_assert_ptr_nonnull(file);
+	adoptrig_begin(&f);
+	if (_i != 4)
+		begin(&f, &run, &serial);
+	adoptrig_crashed(file, &talks[0], "", 2);
+	(void)snprintf(name, sizeof(name), "%016llx.%s",
+	    (unsigned long long)archive_serial(f.archive), names[_i]);
+	adoptrig_stage(&f, name, file->bytes, file->len);
+	free(file);
+	ck_assert_int_eq(adoptrig_adopt(&f), 0);
+	ck_assert_int_eq(f.told[0].what, ADOPT_PUBLISHED);
+	ck_assert_int_eq(f.told[0].record.uuid_source, _i == 0 ? UUID_GENERATED : UUID_EVENT);
+	adoptrig_end(&f);
+}
+END_TEST
+
 START_TEST(a_note_is_numbered_below_all_that_its_run_stages_and_above_what_was_there)
 {
 	uint64_t first, second;
@@ -367,16 +399,16 @@ START_TEST(files_whose_note_cannot_be_read_stay_until_it_can)
 	one = stage(&f, &talks[0]);
 	begin(&f, &runs[6], &second);
 	two = stage(&f, &talks[1]);
-	ck_assert_int_eq(rename(tempdir_path(f.staging, note_name(second)),
-			     tempdir_path(f.dir, "aside")), 0);
+	ck_assert_int_eq(
+	    rename(tempdir_path(f.staging, note_name(second)), tempdir_path(f.dir, "aside")), 0);
 	ck_assert_int_eq(mkfifo(tempdir_path(f.staging, note_name(second)), 0600), 0);
 	ck_assert_int_eq(adoptrig_adopt(&f), 0);
 	check_policy(adopted(&f, one), &runs[4]);
 	ck_assert_uint_eq(f.totals.failed, 1);
 	ck_assert_uint_eq(left(&f), 2);
 	reopen(&f);
-	ck_assert_int_eq(rename(tempdir_path(f.dir, "aside"),
-			     tempdir_path(f.staging, note_name(second))), 0);
+	ck_assert_int_eq(
+	    rename(tempdir_path(f.dir, "aside"), tempdir_path(f.staging, note_name(second))), 0);
 	ck_assert_int_eq(adoptrig_adopt(&f), 0);
 	check_policy(adopted(&f, two), &runs[6]);
 	ck_assert_uint_eq(left(&f), 0);
@@ -421,6 +453,8 @@ static Suite *runpolicy_suite(void)
 
 	tcase_add_unchecked_fixture(t, tempdir_setup, tempdir_teardown);
 	tcase_set_timeout(t, 60);
+	tcase_add_loop_test(
+	    t, a_name_whose_packets_are_lost_is_made_where_no_event_could_give_it, 0, 5);
 	tcase_add_test(t, what_is_noted_comes_back);
 	tcase_add_test(
 	    t, a_note_is_numbered_below_all_that_its_run_stages_and_above_what_was_there);

@@ -83,7 +83,7 @@ static void try_policy(const char *text, size_t len)
 	fuzz_check(record_parse_policy(json, n, &again) == 0);
 	fuzz_check(r.snaplen == again.snaplen && r.policy.payload == again.policy.payload);
 	fuzz_check(r.policy.addresses == again.policy.addresses);
-	fuzz_check(r.policy.macs == again.policy.macs);
+	fuzz_check(r.policy.macs == again.policy.macs && r.uuid_source == again.uuid_source);
 }
 
 static void try_words(struct fuzz_input *in)
