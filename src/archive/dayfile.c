@@ -117,8 +117,9 @@ static int check_journal(int dirfd)
 }
 
 /*
- * SQLite follows links, and waits for FIFOs. Nothing is opened to look at: closing the descriptor
- * would take the locks from a connection that this process has already, see fcntl(2).
+ * SQLite follows links, and waits for FIFOs. The index is not opened to look at: closing the
+ * descriptor would take the locks from a connection that this process has already, see fcntl(2).
+ * (SQLite locks no journal.)
  */
 static int check_files(int dirfd)
 {

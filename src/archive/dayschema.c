@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -210,12 +209,6 @@ int dayschema_open_reader(sqlite3 *db)
 /* ---- from version 1 ---------------------------------------------------------------------------
  */
 
-/* Is it the machine that lacks something, and not the file? Then another time may do better. */
-static bool passing(int rv)
-{
-	return rv == -EMFILE || rv == -ENFILE || rv == -ENOMEM;
-}
-
 /*
  * Version 1 did not hold what is hidden in a part, and that may not be claimed to be nothing: the
  * record in its file tells.
@@ -253,7 +246,7 @@ static int copy_row(int dirfd, sqlite3_stmt *from, sqlite3_stmt *to)
 	if (rv == 0)
 		rv = read_policy(dirfd, &r);
 	if (rv != 0)
-		return passing(rv) ? rv : 0;
+		return fileio_is_want(rv) ? rv : 0;
 	rv = dayrow_bind(to, &r);
 	if (rv == 0)
 		rv = dayschema_errno(sqlite3_step(to));

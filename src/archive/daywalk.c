@@ -68,16 +68,9 @@ static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 		fileio_close(fd);
 		return -ENOMEM;
 	}
-	while (rv == 0) {
+	while (rv == 0 && (errno = 0, e = readdir(d)) != NULL) {
 		char path[LAYOUT_DAY_SIZE];
 		int32_t day;
-
-		errno = 0;
-		e = readdir(d);
-		if (e == NULL) {
-			rv = -errno; /* 0 at the end */
-			break;
-		}
 
 		if (strlen(e->d_name) != want || strspn(e->d_name, "0123456789") != want)
 			continue;
@@ -88,6 +81,8 @@ static int walk_days(int dirfd, const char *prefix, struct day_list *list)
 		else if (layout_parse_day_path(path, &day) && (rv = is_dir(dirfd, path)) == 1)
 			rv = add_day(list, day);
 	}
+	if (rv == 0 && errno != 0)
+		rv = -errno;
 	(void)closedir(d); /* only read from */
 	return rv;
 }

@@ -94,32 +94,39 @@ static int add_line(struct dirtylist *l, char *line)
 	return dirtylist_set(l, day, by | dirtylist_by(l, day));
 }
 
-/* What stdio makes of an interrupted read is an error: see fileio.h. Lines that are too long are
- * passed over. */
+/* A line so far; without room for its NUL it is too long. */
+struct line {
+	char text[LINE_SIZE];
+	size_t len;
+};
+
+/* One that is too long is passed over. */
+static int end_line(struct dirtylist *l, struct line *line)
+{
+	line->text[line->len < LINE_SIZE ? line->len : 0] = '\0';
+	line->len = 0;
+	return add_line(l, line->text);
+}
+
+/* What stdio makes of an interrupted read is an error: see fileio.h. */
 static int read_lines(int fd, struct dirtylist *l)
 {
-	char buf[READ_BYTES], line[LINE_SIZE];
-	size_t len = 0; /* of the line so far */
+	struct line line = {.len = 0};
+	char buf[READ_BYTES];
 	ssize_t n;
 	int rv = 0;
 
-	do {
-		n = fileio_read(fd, buf, sizeof(buf));
+	while (rv == 0 && (n = fileio_read(fd, buf, sizeof(buf))) != 0) {
+		if (n < 0)
+			return (int)n;
 		for (ssize_t i = 0; i < n && rv == 0; i++) {
-			if (buf[i] != '\n') {
-				line[len < LINE_SIZE - 1 ? len : LINE_SIZE - 1] = buf[i];
-				len += len < LINE_SIZE;
-				continue;
-			}
-			line[len < LINE_SIZE ? len : 0] = '\0';
-			rv = add_line(l, line);
-			len = 0;
+			if (buf[i] == '\n')
+				rv = end_line(l, &line);
+			else if (line.len < LINE_SIZE)
+				line.text[line.len++] = buf[i];
 		}
-	} while (n > 0 && rv == 0);
-	if (n < 0)
-		return (int)n;
-	line[len < LINE_SIZE ? len : 0] = '\0';
-	return rv == 0 ? add_line(l, line) : rv;
+	}
+	return rv == 0 ? end_line(l, &line) : rv;
 }
 
 int dirtylist_read(int root, struct dirtylist *ret_list)

@@ -20,6 +20,7 @@
 #include "archive/mend_private.h"
 #include "archive/rescan.h"
 #include "archive/segment.h"
+#include "base/fileio.h"
 #include "pcapfile/memberscan.h"
 
 /* How many files or members are looked at before it is asked whether the writer waits. */
@@ -197,8 +198,8 @@ static int mend_file(int dirfd, const char *name, void *arg)
 	rv = rescan_file(dirfd, x->day, name, &r, error);
 	if (rv == 0)
 		return mend_insert(x, &r);
-	if (rv == -EMFILE || rv == -ENFILE || rv == -ENOMEM)
-		return rv; /* the machine lacks something, not the file */
+	if (fileio_is_want(rv))
+		return rv;
 	mend_bad(x, name, error);
 	return 0;
 }

@@ -172,6 +172,12 @@ static void put_version(struct out *o)
 	put_unsigned(o, RECORD_VERSION);
 }
 
+static void put_source(struct out *o, const struct record *r)
+{
+	if (r->uuid_source != UUID_GENERATED)
+		put_word(o, "uuid_source", source_names[r->uuid_source]);
+}
+
 static void put_vlan_key(struct out *o, const uint16_t vlan[2])
 {
 	if (vlan[0] == 0 && vlan[1] == 0) /* the outer id of a priority tag is 0 */
@@ -192,8 +198,7 @@ size_t record_format(const struct record *r, char *buf)
 
 	put_version(&o);
 	put_word(&o, "uuid", r->uuid);
-	if (r->uuid_source != UUID_GENERATED)
-		put_word(&o, "uuid_source", source_names[r->uuid_source]);
+	put_source(&o, r);
 	put_word(&o, "end_reason", end_names[r->end_reason]);
 	put_number(&o, "packets", t->pkts[0] + t->pkts[1]);
 	put_number(&o, "bytes", bytes);
@@ -218,8 +223,7 @@ size_t record_format_policy(const struct record *r, char *buf)
 	struct out o = {buf, 0};
 
 	put_version(&o);
-	if (r->uuid_source != UUID_GENERATED)
-		put_word(&o, "uuid_source", source_names[r->uuid_source]);
+	put_source(&o, r);
 	put_policy(&o, r);
 	put(&o, "}\n");
 	return o.len;
@@ -343,18 +347,24 @@ static void get_string(const char *text, char *buf, size_t size)
 	buf[n] = '\0';
 }
 
+/* Where it is not told, it stays. */
+static int get_source(const json_t *obj, struct record *r)
+{
+	const char *source = json_string_value(json_object_get(obj, "uuid_source"));
+
+	return source != NULL ? record_uuid_source(source, &r->uuid_source) : 0;
+}
+
 /* Texts that we made ourselves, or a copy of the interface's name. */
 static int get_words(const json_t *obj, struct record *r, int *ret_has_client)
 {
 	const char *uuid = json_string_value(json_object_get(obj, "uuid"));
 	const char *end = json_string_value(json_object_get(obj, "end_reason"));
-	const char *source = json_string_value(json_object_get(obj, "uuid_source"));
 	const char *client = json_string_value(json_object_get(obj, "client"));
 	const char *interface = json_string_value(json_object_get(obj, "interface"));
 
 	if (uuid == NULL || !layout_uuid_valid(uuid) || end == NULL ||
-	    record_end_reason(end, &r->end_reason) != 0 ||
-	    (source != NULL && record_uuid_source(source, &r->uuid_source) != 0) ||
+	    record_end_reason(end, &r->end_reason) != 0 || get_source(obj, r) != 0 ||
 	    (client != NULL && strcmp(client, "low") != 0 && strcmp(client, "high") != 0))
 		return -EBADMSG;
 	(void)snprintf(r->uuid, sizeof(r->uuid), "%s", uuid);
@@ -433,12 +443,11 @@ static int check_version(const json_t *obj)
 int record_parse_policy(const char *text, size_t len, struct record *r)
 {
 	json_t *obj = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	const char *source = json_string_value(json_object_get(obj, "uuid_source"));
 	struct record found = *r;
 	int rv = check_version(obj);
 
 	found.uuid_source = UUID_GENERATED;
-	if (rv == 0 && source != NULL && record_uuid_source(source, &found.uuid_source) != 0)
+	if (rv == 0 && get_source(obj, &found) != 0)
 		rv = -EBADMSG;
 	if (rv == 0)
 		rv = get_policy(obj, &found);

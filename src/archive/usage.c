@@ -221,7 +221,7 @@ static int count_day(struct usage *u, int day_fd, struct usage_day *d)
 	int rv;
 
 	d->index_error = read_summary(u, d);
-	if (d->index_error == -ENOMEM || d->index_error == -EMFILE)
+	if (fileio_is_want(d->index_error))
 		return d->index_error;
 	if (d->index_error != 0) {
 		d->summary = (struct dayindex_summary){.start_ns = INT64_MAX, .end_ns = INT64_MIN};

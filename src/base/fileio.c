@@ -12,6 +12,11 @@
 
 #define COMPARE_BYTES 16384u
 
+bool fileio_is_want(int rv)
+{
+	return rv == -EMFILE || rv == -ENFILE || rv == -ENOMEM;
+}
+
 int fileio_write(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;

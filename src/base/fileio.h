@@ -6,6 +6,7 @@
 #ifndef BASE_FILEIO_H
 #define BASE_FILEIO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,10 @@ struct extent {
 };
 
 #define EXTENT_REST UINT64_MAX
+
+/* fileio_is_want - is a -errno about what the machine lacks, and not about the file? Then another
+ * time may do better. */
+bool fileio_is_want(int rv);
 
 /* fileio_write - write all of buf. Returns: 0; -errno of write(2), some of it may be written. */
 int fileio_write(int fd, const void *buf, size_t len);
