@@ -33,35 +33,20 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <signal.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__x86_64__)
-#define OUR_ARCH AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define OUR_ARCH AUDIT_ARCH_AARCH64
-#else
-#error "failat knows x86_64 and aarch64"
-#endif
-
-#define TROUBLE 125
+#include "tools/tracer.h"
 
 enum kind {
 	KIND_OPEN,
@@ -250,28 +235,9 @@ static struct {
 	const char *out_path;
 } options = {.kind = KINDS};
 
-static pid_t command;
 static uint64_t counted[KINDS];
 static uint64_t failed;
 static char first[PATH_MAX + 64]; /* what failed first */
-
-/* Every thread that is alive, and what is to be done when its call returns. */
-struct thread {
-	pid_t tid;
-	const struct call *returning; /* NULL: nothing */
-	uint64_t length;              /* what it had asked for */
-};
-
-static struct thread *threads;
-static size_t thread_count;
-
-static void die(const char *what)
-{
-	(void)fprintf(stderr, "failat: %s: %s\n", what, strerror(errno));
-	if (command > 0)
-		(void)kill(command, SIGKILL);
-	exit(TROUBLE);
-}
 
 static void usage(void)
 {
@@ -279,38 +245,7 @@ static void usage(void)
 	    "usage: failat --count [--under DIR] [-o FILE] -- COMMAND...\n"
 	    "       failat --call KIND --at N [--torn] [--on] --error NAME [--under DIR] [-o FILE] "
 	    "-- COMMAND...\n");
-	exit(TROUBLE);
-}
-
-/* ---- the filter ---- */
-
-#define FIELD(name)   (uint32_t) offsetof(struct seccomp_data, name)
-#define LOAD(offset)  ((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset))
-#define RETURN(value) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value))
-#define JUMP(how, value, yes, no) \
-	((struct sock_filter)BPF_JUMP(BPF_JMP | (how) | BPF_K, value, yes, no))
-
-static void install_filter(void)
-{
-	struct sock_filter f[5 + 2 * CALLS];
-	struct sock_fprog program = {.filter = f};
-	size_t n = 0;
-
-	f[n++] = LOAD(FIELD(arch));
-	f[n++] = JUMP(BPF_JEQ, OUR_ARCH, 1, 0);
-	f[n++] = RETURN(SECCOMP_RET_ALLOW);
-	f[n++] = LOAD(FIELD(nr));
-	for (uint32_t i = 0; i < CALLS; i++) {
-		if (!options.count && calls[i].kind != options.kind)
-			continue;
-		f[n++] = JUMP(BPF_JEQ, calls[i].number, 0, 1);
-		f[n++] = RETURN(SECCOMP_RET_TRACE | i);
-	}
-	f[n++] = RETURN(SECCOMP_RET_ALLOW);
-	program.len = (unsigned short)n;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		die("seccomp");
+	exit(TRACER_TROUBLE);
 }
 
 /* ---- registers ---- */
@@ -355,7 +290,7 @@ static void skip_call(pid_t tid, registers *r)
 
 	(void)r;
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_ARM_SYSTEM_CALL, &v) != 0)
-		die("PTRACE_SETREGSET");
+		tracer_die("PTRACE_SETREGSET");
 }
 #endif
 
@@ -371,77 +306,6 @@ static bool set_registers(pid_t tid, registers *r)
 	struct iovec v = {r, sizeof(*r)};
 
 	return ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &v) == 0;
-}
-
-/* ---- the command ---- */
-
-static void forward(int signal_number)
-{
-	int saved = errno;
-
-	(void)kill(command, signal_number);
-	errno = saved;
-}
-
-static void forward_signals(void)
-{
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-	struct sigaction sa = {.sa_handler = forward, .sa_flags = SA_RESTART};
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigaction(signals[i], &sa, NULL) != 0)
-			die("sigaction");
-}
-
-/* The child waits until it is traced: without a tracer the filter would refuse its calls. */
-static void start(char *const argv[])
-{
-	const long follow = PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-			    PTRACE_O_TRACEEXEC | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
-			    PTRACE_O_EXITKILL;
-	int gate[2];
-	char byte;
-
-	if (pipe2(gate, O_CLOEXEC) != 0)
-		die("pipe2");
-	command = fork();
-	if (command < 0)
-		die("fork");
-	if (command == 0) {
-		(void)close(gate[1]);
-		if (read(gate[0], &byte, 1) != 1)
-			_exit(TROUBLE);
-		install_filter();
-		(void)execvp(argv[0], argv);
-		(void)fprintf(stderr, "failat: %s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	forward_signals();
-	if (ptrace(PTRACE_SEIZE, command, 0, follow) != 0)
-		die("PTRACE_SEIZE");
-	if (write(gate[1], "", 1) != 1)
-		die("write");
-	(void)close(gate[0]);
-	(void)close(gate[1]);
-}
-
-static struct thread *thread_of(pid_t tid)
-{
-	for (size_t i = 0; i < thread_count; i++)
-		if (threads[i].tid == tid)
-			return &threads[i];
-	threads = realloc(threads, (thread_count + 1) * sizeof(*threads));
-	if (threads == NULL)
-		die("memory");
-	threads[thread_count] = (struct thread){.tid = tid};
-	return &threads[thread_count++];
-}
-
-static void remove_thread(pid_t tid)
-{
-	for (size_t i = 0; i < thread_count; i++)
-		if (threads[i].tid == tid)
-			threads[i--] = threads[--thread_count];
 }
 
 /* ---- which file a call is about ---- */
@@ -549,156 +413,91 @@ static bool is_ours(const struct call *c, pid_t tid, const uint64_t *args, char 
 
 /* ---- its calls ---- */
 
-static bool call_info(pid_t tid, struct __ptrace_syscall_info *ret_info)
-{
-	memset(ret_info, 0, sizeof(*ret_info));
-	return ptrace(PTRACE_GET_SYSCALL_INFO, tid, sizeof(*ret_info), ret_info) > 0;
-}
-
 /* Half of it. What cannot be halved is made as it is. */
-static long halve(struct thread *t, const struct call *c, registers *r)
+static bool halve(struct tracer_thread *t, const struct call *c, registers *r)
 {
 	uint64_t *length;
 
 	if (c->length_arg < 0)
-		return PTRACE_CONT;
+		return false;
 	length = argument(r, c->length_arg);
 	if (*length < 2)
-		return PTRACE_CONT;
+		return false;
 	t->length = *length;
-	t->returning = c;
+	t->call = c;
 	*length /= 2;
 	if (!set_registers(t->tid, r))
-		die("registers");
-	return PTRACE_SYSCALL; /* the caller relies on its registers: see at_return */
+		tracer_die("registers");
+	return true; /* the caller relies on its registers: see at_return */
 }
 
-static long fail_call(struct thread *t, const struct call *c, const char *path, bool half)
+static bool fail_call(struct tracer_thread *t, const struct call *c, const char *path, bool half)
 {
 	registers r;
 
 	if (failed++ == 0)
 		(void)snprintf(first, sizeof(first), "%s %s", c->name, path);
 	if (!get_registers(t->tid, &r))
-		die("registers");
+		tracer_die("registers");
 	if (half)
 		return halve(t, c, &r);
 	if (c->kind == KIND_CLOSE) {
-		t->returning = c;
-		return PTRACE_SYSCALL;
+		t->call = c;
+		return true;
 	}
 	skip_call(t->tid, &r);
 	set_result(&r, -options.error);
 	if (!set_registers(t->tid, &r))
-		die("registers");
-	return PTRACE_CONT;
+		tracer_die("registers");
+	return false;
 }
 
-/* The call that the thread is about to make. Returns how it goes on. */
-static long at_call(pid_t tid)
-{
-	struct __ptrace_syscall_info info;
-	uint64_t args[6], number;
-	char path[PATH_MAX];
-	const struct call *c;
+/* The calls of the rules. */
+static const struct call *ruled[CALLS];
 
-	if (!call_info(tid, &info) || info.op != PTRACE_SYSCALL_INFO_SECCOMP ||
-	    info.seccomp.ret_data >= CALLS)
-		return PTRACE_CONT;
-	c = &calls[info.seccomp.ret_data];
-	for (int i = 0; i < 6; i++)
-		args[i] = info.seccomp.args[i];
-	if (!is_ours(c, tid, args, path))
-		return PTRACE_CONT;
+static bool at_call(struct tracer_thread *t, unsigned rule, const uint64_t args[6])
+{
+	const struct call *c = ruled[rule];
+	char path[PATH_MAX];
+	uint64_t number;
+
+	if (!is_ours(c, t->tid, args, path))
+		return false;
 	number = ++counted[c->kind];
 	if (options.count || number < options.at ||
 	    (number > options.at + options.torn && !options.on))
-		return PTRACE_CONT;
-	return fail_call(
-	    thread_of(tid), c, path, options.half || (options.torn && number == options.at));
+		return false;
+	return fail_call(t, c, path, options.half || (options.torn && number == options.at));
 }
 
 /* A call that was made came back: halved, or to be told as a failure. */
-static long at_return(pid_t tid)
+static void at_return(struct tracer_thread *t)
 {
-	struct thread *t = thread_of(tid);
-	struct __ptrace_syscall_info info;
+	const struct call *c = t->call;
 	registers r;
 
-	if (t->returning == NULL)
-		return PTRACE_CONT;
-	if (!call_info(tid, &info) || info.op != PTRACE_SYSCALL_INFO_EXIT)
-		return PTRACE_SYSCALL;
-	if (!get_registers(tid, &r))
-		die("registers");
-	if (t->returning->length_arg >= 0)
-		*argument(&r, t->returning->length_arg) = t->length;
+	if (!get_registers(t->tid, &r))
+		tracer_die("registers");
+	if (c->length_arg >= 0)
+		*argument(&r, c->length_arg) = t->length;
 	else
 		set_result(&r, -options.error);
-	if (!set_registers(tid, &r))
-		die("registers");
-	t->returning = NULL;
-	return PTRACE_CONT;
-}
-
-static bool stops_a_process(int signal_number)
-{
-	return signal_number == SIGSTOP || signal_number == SIGTSTP || signal_number == SIGTTIN ||
-	       signal_number == SIGTTOU;
-}
-
-static void go_on(pid_t tid, int status)
-{
-	int event = status >> 16, stopped_by = WSTOPSIG(status), deliver = 0;
-	long how = thread_of(tid)->returning != NULL ? PTRACE_SYSCALL : PTRACE_CONT;
-
-	if (event == PTRACE_EVENT_SECCOMP)
-		how = at_call(tid);
-	else if (event == PTRACE_EVENT_STOP && stops_a_process(stopped_by))
-		how = PTRACE_LISTEN;
-	else if (event == 0 && stopped_by == (SIGTRAP | 0x80)) /* PTRACE_O_TRACESYSGOOD */
-		how = at_return(tid);
-	else if (event == 0)
-		deliver = stopped_by;
-	if (ptrace((enum __ptrace_request)how, tid, 0, (long)deliver) != 0 && errno != ESRCH)
-		die("ptrace"); /* ESRCH: it was killed meanwhile */
-}
-
-/* Until all are gone. Returns the status of the command. */
-static int follow_all(void)
-{
-	int status, command_status = 0;
-	pid_t tid;
-
-	while ((tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
-		if (tid <= 0)
-			continue;
-		if (WIFSTOPPED(status)) {
-			go_on(tid, status);
-			continue;
-		}
-		remove_thread(tid);
-		if (tid == command)
-			command_status = status;
-	}
-	return command_status;
+	if (!set_registers(t->tid, &r))
+		tracer_die("registers");
 }
 
 /* ---- what it came to ---- */
 
 static void report(void)
 {
-	FILE *f = options.out_path != NULL ? fopen(options.out_path, "w") : stderr;
+	FILE *f = tracer_open(options.out_path);
 
-	if (f == NULL)
-		die(options.out_path);
 	for (int i = 0; options.count && i < KINDS; i++)
 		if (counted[i] > 0)
 			(void)fprintf(f, "%s %" PRIu64 "\n", kind_names[i], counted[i]);
 	if (!options.count && failed > 0)
 		(void)fprintf(f, "failed %" PRIu64 ", first %s\n", failed, first);
-	if (f != stderr && fclose(f) != 0)
-		die(options.out_path);
+	tracer_close(f, options.out_path);
 }
 
 static void parse_error(const char *name)
@@ -734,7 +533,7 @@ static void parse_under(const char *path)
 	slash = strrchr(copy, '/');
 	*slash = '\0';
 	if (realpath(copy[0] != '\0' ? copy : "/", dir) == NULL)
-		die(path);
+		tracer_die(path);
 	if (snprintf(options.under, sizeof(options.under), "%s/%s", dir, slash + 1) >=
 	    (int)sizeof(options.under))
 		usage();
@@ -789,12 +588,18 @@ static void parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct tracer_rule rules[CALLS];
+	struct tracer tracer = {rules, 0, at_call, at_return};
 	int status;
 
 	parse(argc, argv);
-	start(argv + optind);
-	status = follow_all();
-	free(threads);
+	for (unsigned i = 0; i < CALLS; i++) {
+		if (!options.count && calls[i].kind != options.kind)
+			continue;
+		ruled[tracer.count] = &calls[i];
+		rules[tracer.count++] = (struct tracer_rule){.number = calls[i].number};
+	}
+	status = tracer_run(&tracer, argv + optind);
 	report();
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+	return status;
 }
