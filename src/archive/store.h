@@ -39,7 +39,7 @@ enum store_kind { STORE_FILES, STORE_SEGMENTS };
 #define STORE_GATHER_NS      INT64_C(200000000)
 
 /* Staged parts from here on become segments of their own; copying smaller ones costs less. */
-#define STORE_OWN_SEGMENT_BYTES (UINT64_C(1) << 20)
+#define STORE_OWN_SEGMENT_BYTES (UINT64_C(256) << 10)
 
 /* In segments a flow starts a new part when this much has come together, record headers included.
  */

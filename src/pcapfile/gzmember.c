@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,10 @@
 
 /* Level 1 and up cost igzip 9 us of set-up per member, which members below this size never earn. */
 #define ISAL_SMALL_BYTES 8192u
+
+/* What is so long is tried on two samples first, see is_random. */
+#define SAMPLE_FROM_BYTES 16384u
+#define SAMPLE_BYTES      2048u
 
 struct gzmember {
 	struct codec codec;
@@ -183,6 +188,20 @@ static size_t zlib_raw(struct gzmember *gz, const void *in, size_t len, uint8_t 
 	return deflate(z, Z_FINISH) == Z_STREAM_END ? z->total_out : 0;
 }
 
+#ifdef HAVE_ISAL
+/*
+ * Does a sample say that level 0 would make this longer? It has one fixed code, by which a random
+ * byte takes more than 8 bits: whatever is encrypted ends as stored blocks, after all the work.
+ */
+static bool is_random(struct gzmember *gz, const uint8_t *in, size_t len, uint8_t *out)
+{
+	if (gz->codec.level > 0 || len < SAMPLE_FROM_BYTES)
+		return false;
+	return isal_raw(gz, in + len / 4, SAMPLE_BYTES, out, SAMPLE_BYTES) == 0 &&
+	       isal_raw(gz, in + len / 4 * 3, SAMPLE_BYTES, out, SAMPLE_BYTES) == 0;
+}
+#endif
+
 /* The deflate data: compressed where that is shorter than stored, else stored. */
 static size_t raw(struct gzmember *gz, const void *in, size_t len, uint8_t *out)
 {
@@ -191,7 +210,7 @@ static size_t raw(struct gzmember *gz, const void *in, size_t len, uint8_t *out)
 	if (gz->codec.kind == CODEC_ZLIB)
 		n = zlib_raw(gz, in, len, out, room);
 #ifdef HAVE_ISAL
-	if (gz->codec.kind == CODEC_ISAL)
+	if (gz->codec.kind == CODEC_ISAL && !is_random(gz, in, len, out))
 		n = isal_raw(gz, in, len, out, room);
 #endif
 	return n > 0 && n < room ? n : stored_raw(in, len, out);

@@ -322,8 +322,9 @@ static struct store_part stage(struct fixture *f, const char *uuid, const uint8_
 	return p;
 }
 
-static const size_t staged_sizes[] = {
-    1000, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 511, (1 << 20) + 512, 5 << 20};
+#define OWN STORE_OWN_SEGMENT_BYTES
+
+static const size_t staged_sizes[] = {1000, 65536, OWN - 1, OWN, OWN + 511, OWN + 512, 5 << 20};
 
 START_TEST(a_staged_part_comes_out_whole_whatever_its_size)
 {
@@ -331,7 +332,7 @@ START_TEST(a_staged_part_comes_out_whole_whatever_its_size)
 	size_t len = staged_sizes[_i];
 	struct random r = {(uint64_t)_i + 1};
 	uint8_t *data = malloc(len);
-	bool closed, own = len >= 1 << 20;
+	bool closed, own = len >= OWN;
 	enum store_result result;
 	struct store_part p, q;
 	struct extent e;

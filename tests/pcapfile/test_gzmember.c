@@ -179,6 +179,41 @@ START_TEST(random_bytes_cost_no_more_than_stored_and_constant_ones_shrink)
 }
 END_TEST
 
+/* Level 0 of ISA-L alone goes by samples: what makes them longer is stored, whatever is between. */
+START_TEST(at_level_0_long_members_are_judged_by_two_samples)
+{
+	struct codec codecs[14];
+	int n = each_codec(codecs);
+	struct random r = {77};
+
+	for (int i = 0; i < n; i++) {
+		bool judged = codecs[i].kind == CODEC_ISAL && codecs[i].level == 0;
+		struct gzmember *gz;
+		size_t one, both, shorter;
+
+		ck_assert_int_eq(gzmember_new(codecs[i], &gz), 0);
+		make_input(CONSTANT, MOST);
+		random_fill(&r, input + 16384, 2048);
+		free(compress_input(gz, 65536, &one));
+		random_fill(&r, input + 49152, 2048);
+		free(compress_input(gz, 65536, &both));
+		make_input(CONSTANT, MOST);
+		random_fill(&r, input + 4095, 2048);
+		random_fill(&r, input + 12285, 2048);
+		free(compress_input(gz, 16383, &shorter));
+		gzmember_free(gz);
+		if (codecs[i].kind == CODEC_NONE)
+			continue;
+		ck_assert_uint_lt(one, 4000);
+		ck_assert_uint_lt(shorter, 8000);
+		if (judged)
+			ck_assert_uint_eq(both, gzmember_bound(65536));
+		else
+			ck_assert_uint_lt(both, 8000);
+	}
+}
+END_TEST
+
 START_TEST(members_of_any_codec_follow_each_other)
 {
 	struct codec codecs[14];
@@ -369,6 +404,7 @@ static Suite *gzmember_suite(void)
 	tcase_add_loop_test(t, zlib_reads_every_codec_at_every_size, 0, 14);
 	tcase_add_loop_test(t, a_member_does_not_depend_on_what_was_written_before, 0, 14);
 	tcase_add_test(t, random_bytes_cost_no_more_than_stored_and_constant_ones_shrink);
+	tcase_add_test(t, at_level_0_long_members_are_judged_by_two_samples);
 	tcase_add_test(t, members_of_any_codec_follow_each_other);
 	tcase_add_loop_test(t, a_text_of_any_length_is_found_at_the_end_of_a_file, 0, 10);
 	tcase_add_test(t, the_record_member_has_no_time_and_no_system);
