@@ -254,15 +254,18 @@ static void remember_scrub(struct flow *f, unsigned exempt, unsigned computed)
 static struct flow *begin_flow(struct demux *d, const struct arrival *a, uint32_t older)
 {
 	const struct decoded *dec = &a->decoded;
+	uint32_t hash = naming_place(d, &a->key, a->hash);
 	struct flow *f;
 
 	/* What is over goes before what is alive, though the sweep has not come to it yet. */
-	for (int steps = 0; (f = flowtable_add(d->table, &a->key, a->hash)) == NULL; steps++) {
+	for (int steps = 0; (f = flowtable_add(d->table, &a->key, hash)) == NULL; steps++) {
 		if (steps < FULL_STEPS && ending_sweep(d))
 			continue;
 		if ((d->refusal = ending_evict(d)) != 0)
 			return NULL;
 	}
+	f->apart = hash != a->hash;
+	d->apart += f->apart;
 	f->serial = d->next_serial++;
 	f->origin_ns = a->packet.ts_ns;
 	f->origin_seq = dec->has_tcp ? dec->seq : 0;
@@ -283,6 +286,8 @@ static struct flow *flow_for(struct demux *d, const struct arrival *a)
 	int64_t ts_ns = a->packet.ts_ns;
 	uint32_t gone = 0;
 
+	if (f == NULL && d->apart > 0)
+		f = naming_find_apart(d, &a->key);
 	if (f != NULL && ending_is_over(d, f)) {
 		gone = ending_displace(d, f, END_IDLE, ts_ns);
 		f = NULL;

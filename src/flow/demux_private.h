@@ -23,6 +23,7 @@ struct demux {
 	struct keeper *keeper;
 	struct fragments *fragments;
 	struct bindings *bindings; /* NULL: there are no events */
+	uint32_t apart;            /* flows that naming_find_apart finds */
 	struct ledger *ledger;
 	int64_t now_ns;    /* see enum demux_clock */
 	int64_t packet_ns; /* time that the last packet bore */
@@ -112,6 +113,17 @@ int naming_new(struct demux *d);
 
 /* naming_hash - the hash of a flow's key; where events come it is one for all link types. */
 uint32_t naming_hash(const struct demux *d, const struct flowkey *k);
+
+/*
+ * naming_place - the hash under which a flow is to be added: naming_hash of its key, `hash`, but
+ * where as many flows between the same ends lie there as an event can name. Who sends packets
+ * chooses their VLANs, and must not have all lie in one place. Remembered in f->apart.
+ */
+uint32_t naming_place(struct demux *d, const struct flowkey *k, uint32_t hash);
+
+/* naming_find_apart - the flow with this key, of those that do not lie under naming_hash, or NULL.
+ */
+struct flow *naming_find_apart(struct demux *d, const struct flowkey *k);
 
 /* naming_begin - a flow has begun: name it, or let it wait for its name. syn: it began with one. */
 void naming_begin(struct demux *d, struct flow *f, bool syn, uint32_t seq, enum side sender);

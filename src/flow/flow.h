@@ -58,6 +58,7 @@ struct flow {
 	bool published : 1;            /* a part of it was published */
 	bool young : 1;                /* unnamed, and --uuid-wait is not over */
 	bool detached : 1;             /* its tuple belongs to another flow now */
+	bool apart : 1;                /* found by its whole key, see naming_place */
 	struct tally tally;            /* of the present part */
 	struct chunk *head, *tail;     /* finished records that no saver has yet */
 	int64_t last_ns;               /* clock of the demux at the last packet, kept or not */

@@ -68,6 +68,23 @@ uint32_t naming_hash(const struct demux *d, const struct flowkey *k)
 	return (uint32_t)flowkey_hash(&d->seed, &ends);
 }
 
+uint32_t naming_place(struct demux *d, const struct flowkey *k, uint32_t hash)
+{
+	size_t cursor = 0;
+	int n = 0;
+
+	if (d->bindings == NULL)
+		return hash;
+	while (n < CLAIMS_MAX && flowtable_next_ends(d->table, k, hash, &cursor) != NULL)
+		n++;
+	return n < CLAIMS_MAX ? hash : (uint32_t)flowkey_hash(&d->seed, k);
+}
+
+struct flow *naming_find_apart(struct demux *d, const struct flowkey *k)
+{
+	return flowtable_find(d->table, k, (uint32_t)flowkey_hash(&d->seed, k));
+}
+
 /* ---- young flows ----------------------------------------------------------------------------- */
 
 static uint32_t clock_ms(const struct demux *d)
@@ -233,6 +250,7 @@ void naming_end(struct demux *d, struct flow *f)
 	struct binding *x;
 
 	young_remove(d, f);
+	d->apart -= f->apart;
 	if (f->binding == 0)
 		return;
 	x = bindings_at(d->bindings, f->binding - 1);

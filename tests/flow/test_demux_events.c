@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "flow/demux_private.h"
+#include "flow/flowtable.h"
 #include "live_rig.h"
 
 static const struct conn one = {.family = 4, .host = {1, 2}, .port = {40000, 443}};
@@ -542,6 +544,65 @@ START_TEST(flows_told_apart_by_vlan_share_their_name)
 }
 END_TEST
 
+/* Slots that a look-up of anything between the ends of a connection passes. */
+static size_t passed(const struct rig *r, const struct conn *c)
+{
+	struct flow *f = NULL;
+	size_t slots = 0;
+	struct flowkey k;
+
+	for (uint32_t i = 0; f == NULL && i < flowtable_touched(r->demux->table); i++) {
+		f = flowtable_at(r->demux->table, i);
+		if (f->key.port[0] != c->port[A] && f->key.port[1] != c->port[A])
+			f = NULL;
+	}
+	ck_assert_ptr_nonnull(f);
+	k = f->key;
+	k.proto = 255; /* of no flow: all of them are passed */
+	ck_assert_ptr_null(flowtable_next_ends(r->demux->table, &k, f->hash, &slots));
+	return slots;
+}
+
+START_TEST(no_choice_of_vlans_makes_the_table_slow)
+{
+	enum { VLANS = 4000, NAMED = 16 };
+	struct rig_config config = live_defaults;
+	static uint32_t first[VLANS], second[VLANS];
+	struct conn c = one;
+	struct rig *r;
+	int named = 0;
+
+	config.shared_uuids = true;
+	config.vlan_key = VLAN_KEY_YES;
+	config.max_flows = VLANS;
+	r = live_new(&config);
+	for (int i = 0; i < VLANS; i++) {
+		c.vlan[0] = (uint16_t)(1 + i);
+		first[i] = live_handshake(r, &c, 1);
+	}
+	ck_assert_uint_lt(passed(r, &c), 200); /* of random keys, at three slots in four */
+	live_open(r, &one, "a", MS(1));
+	for (int i = VLANS; i-- > 0;) {
+		c.vlan[0] = (uint16_t)(1 + i);
+		second[i] = live_fins(r, &c);
+	}
+	ck_assert_uint_eq(flowtable_count(r->demux->table), VLANS);
+	ck_assert_uint_eq(r->demux->apart, VLANS - NAMED);
+	live_at(r, MS(600000)); /* flows end, as many as the savers have room for */
+	ck_assert_uint_lt(flowtable_count(r->demux->table), VLANS);
+	ck_assert_uint_le(r->demux->apart, flowtable_count(r->demux->table));
+	rig_stop(r);
+	ck_assert_uint_eq(r->flow_count, VLANS - NAMED + 1); /* by name */
+	ck_assert_uint_eq(r->file_count, VLANS);
+	for (int i = 0; i < VLANS; i++) {
+		ck_assert(rig_same(r, first[i], second[i]));
+		named += strcmp(rig_file(r, first[i])->record.uuid, "a") == 0;
+	}
+	ck_assert_int_eq(named, NAMED);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- without a name: dropped ----------------------------------------------------------------- */
 
 static struct rig *new_dropping(void)
@@ -655,6 +716,7 @@ int main(void)
 	tcase_add_loop_test(t, mapped_addresses_are_those_that_they_map, 0, 4);
 	tcase_add_loop_test(t, flows_on_interfaces_of_two_link_types_share_their_name, 0, 3);
 	tcase_add_loop_test(t, flows_told_apart_by_vlan_share_their_name, 0, 2);
+	tcase_add_test(t, no_choice_of_vlans_makes_the_table_slow);
 	tcase_add_loop_test(t, what_nobody_named_in_time_is_dropped_and_counted, 0, 8);
 	tcase_add_test(t, a_flow_that_is_named_while_it_lives_is_kept_whole);
 	tcase_add_loop_test(t, flows_that_no_event_can_name_neither_wait_nor_go, 0, 2);
