@@ -147,8 +147,12 @@ class Run:
         return bool(told) and "can be written again" not in told[-1]
 
     def counted(self):
-        """Packets that its last report says it did not archive, whoever lost them."""
-        counts = {}
+        """Packets that its ledger, or its last report, says it did not archive, whoever lost them."""
+        try:  # it may have come to its end before the kill
+            ledger = json.loads(self.process.said())
+            return sum(sum(ledger[kind].values()) for kind in ("skipped", "dropped", "kernel_drops"))
+        except ValueError:
+            counts = {}
         for line in self.said:
             if line.startswith("packets "):
                 numbers = [int(n) for n in re.findall(r"\d+", line)]
