@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See demux.h. Time is that of the packets: it runs forward with the largest seen, and starts anew
- * where the input jumps back by more than a flow's life. A tick is a generation: each flow carries
- * the number of the tick in which it had its last packet (its list is in that order), and is over
- * when two more have begun. Flows that are over are closed a few per packet, or when a packet of
- * theirs comes, whichever is first: so the outcome does not depend on the sweep.
+ * See demux.h. A tick is a generation: each flow carries the number of the tick in which it had its
+ * last packet (its list is in that order), and is over when two more have begun. Flows that are
+ * over are closed a few per packet, or when a packet of theirs comes, whichever is first: so the
+ * outcome does not depend on the sweep.
  */
 #include "flow/demux.h"
 
@@ -28,17 +27,6 @@
 
 /* Parts of an epoch of the flush interval in which its pass is to come through. */
 #define PASS_SHARE(half_ns) ((half_ns) / 5 * 4)
-
-/* A packet on its way to its flow. */
-struct arrival {
-	struct packet packet; /* no longer than the snap length */
-	struct decoded decoded;
-	enum decode_result result;
-	enum side sender; /* this and what follows: where it is whole, or a first fragment */
-	uint32_t hash;    /* of key */
-	struct flowkey key;
-	struct flow *guess; /* its flow, most likely, before any packet of the burst was taken */
-};
 
 static void fragment_lost(void *arg)
 {
@@ -69,6 +57,10 @@ int demux_new(const struct demux_config *config, struct demux **ret_demux)
 	d->config.keeper.seed = d->seed;
 	if (rv == 0)
 		rv = keeper_new(&d->config.keeper, &d->keeper);
+	if (rv == 0 && config->clock == DEMUX_CLOCK_PACKETS) {
+		d->held_bytes = malloc(config->snaplen);
+		rv = d->held_bytes != NULL ? 0 : -ENOMEM;
+	}
 	if (rv == 0)
 		rv = fragments_new(&d->seed, fragment_lost, d, &d->fragments);
 	if (rv != 0) {
@@ -88,37 +80,6 @@ uint32_t demux_interface(struct demux *d, const char *name)
 		return 0;
 	d->interfaces[d->interface_count] = strdup(name);
 	return d->interfaces[d->interface_count] != NULL ? d->interface_count++ : 0;
-}
-
-/* ---- the clock ------------------------------------------------------------------------------- */
-
-static void publish_all_ended(struct demux *d)
-{
-	struct flow *f;
-
-	while ((f = flowtable_oldest(d->table, FLOW_ENDED)) != NULL)
-		ending_publish(d, f);
-}
-
-static void advance_clock(struct demux *d, int64_t ts_ns)
-{
-	int64_t idle = d->config.idle_timeout_ns;
-	int64_t ticks;
-
-	if (!d->clock_set || ts_ns < d->now_ns - 2 * idle) {
-		publish_all_ended(d); /* nobody can tell how long they will have been silent */
-		d->clock_set = true;
-		d->now_ns = d->tick_start_ns = ts_ns;
-		return;
-	}
-	if (ts_ns <= d->now_ns)
-		return;
-	d->now_ns = ts_ns;
-	if (ts_ns - d->tick_start_ns < idle)
-		return;
-	ticks = (ts_ns - d->tick_start_ns) / idle;
-	d->tick_start_ns += ticks * idle;
-	d->tick += ticks < 2 ? (uint32_t)ticks : 2; /* two end everything that is alive */
 }
 
 /* ---- packets --------------------------------------------------------------------------------- */
@@ -409,21 +370,46 @@ static void send(struct demux *d, struct arrival *a)
 
 static void take(struct demux *d, struct arrival *a)
 {
-	int64_t ts_ns = a->packet.ts_ns;
-
-	if (!pcapfmt_time_fits(ts_ns)) {
-		skip(d, SKIP_time);
-		return;
-	}
-	d->packet_ns = ts_ns;
-	if (d->config.clock == DEMUX_CLOCK_CALLER) {
-		send(d, a);
-		return;
-	}
-	advance_clock(d, ts_ns);
+	d->packet_ns = a->packet.ts_ns;
 	send(d, a);
-	for (int i = 0; i < SWEEP_STEPS && ending_sweep(d); i++)
-		;
+	if (d->config.clock == DEMUX_CLOCK_PACKETS)
+		for (int i = 0; i < SWEEP_STEPS && ending_sweep(d); i++)
+			;
+}
+
+/* The packet whose time leaps goes on, now that it is known whether the clock does. */
+static void release(struct demux *d, bool believed)
+{
+	if (!d->is_holding)
+		return;
+	d->is_holding = false;
+	if (believed)
+		packetclock_advance(d, d->held.packet.ts_ns);
+	take(d, &d->held);
+}
+
+/* The bytes of a packet are there until demux_packets returns. */
+static void hold(struct demux *d, const struct arrival *a)
+{
+	d->held = *a;
+	d->held.packet.data = memcpy(d->held_bytes, a->packet.data, a->packet.caplen);
+	d->held.guess = NULL;
+	d->is_holding = true;
+}
+
+/* Offline packets are taken one after the other, but that one waits for the next. */
+static void take_in_time(struct demux *d, struct arrival *a)
+{
+	int64_t ts_ns = a->packet.ts_ns;
+	int leap = packetclock_leap(d, ts_ns);
+
+	release(d, leap != 0 && leap == packetclock_leap(d, d->held.packet.ts_ns));
+	if (packetclock_leap(d, ts_ns) != 0) {
+		hold(d, a);
+		return;
+	}
+	packetclock_advance(d, ts_ns);
+	take(d, a);
 }
 
 /* What can be told of a packet without looking at any flow. */
@@ -472,8 +458,14 @@ void demux_packets(struct demux *d, const struct packet *packets, unsigned n)
 	}
 	if (n > 1)
 		fetch_ahead(d, arrivals, n);
-	for (unsigned i = 0; i < n; i++)
-		take(d, &arrivals[i]);
+	for (unsigned i = 0; i < n; i++) {
+		if (!pcapfmt_time_fits(arrivals[i].packet.ts_ns))
+			skip(d, SKIP_time);
+		else if (d->config.clock == DEMUX_CLOCK_CALLER)
+			take(d, &arrivals[i]);
+		else
+			take_in_time(d, &arrivals[i]);
+	}
 }
 
 /* ---- live ------------------------------------------------------------------------------------ */
@@ -515,7 +507,7 @@ static bool run_flush(struct demux *d)
 
 void demux_time(struct demux *d, int64_t now_ns)
 {
-	advance_clock(d, now_ns);
+	packetclock_advance(d, now_ns);
 }
 
 void demux_flush(struct demux *d)
@@ -539,7 +531,7 @@ bool demux_run(struct demux *d, int64_t now_ns)
 	bool more;
 	int steps = 0;
 
-	advance_clock(d, now_ns);
+	packetclock_advance(d, now_ns);
 	more = naming_run(d);
 	fragments_expire(d->fragments, d->now_ns);
 	while (steps < RUN_STEPS && ending_sweep(d))
@@ -551,6 +543,7 @@ bool demux_run(struct demux *d, int64_t now_ns)
 
 void demux_finish(struct demux *d)
 {
+	release(d, true); /* nothing says otherwise */
 	fragments_expire(d->fragments, INT64_MAX);
 	naming_finish(d);
 	ending_all(d);
@@ -588,6 +581,7 @@ void demux_free(struct demux *d)
 	keeper_free(d->keeper);
 	fragments_free(d->fragments);
 	bindings_free(d->bindings);
+	free(d->held_bytes);
 	for (uint32_t i = 0; i < d->interface_count; i++)
 		free(d->interfaces[i]);
 	free(d);

@@ -21,7 +21,7 @@
 struct demux;
 
 enum demux_clock {
-	DEMUX_CLOCK_PACKETS, /* offline: the largest packet time seen */
+	DEMUX_CLOCK_PACKETS, /* offline: see packetclock.c */
 	DEMUX_CLOCK_CALLER   /* live: what demux_run is told, a monotonic clock */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the demux share, and nobody else sees: demux.c takes packets and tells the
- * time, ending.c ends flows, naming.c brings flows and events together.
+ * What the files of the demux share, and nobody else sees: demux.c takes packets, packetclock.c
+ * tells the time by them, ending.c ends flows, naming.c brings flows and events together.
  */
 #ifndef FLOW_DEMUX_PRIVATE_H
 #define FLOW_DEMUX_PRIVATE_H
@@ -11,6 +11,17 @@
 #include "flow/flowtable.h"
 #include "flow/fragments.h"
 #include "packet/hash.h"
+
+/* A packet on its way to its flow. */
+struct arrival {
+	struct packet packet; /* no longer than the snap length */
+	struct decoded decoded;
+	enum decode_result result;
+	enum side sender; /* this and what follows: where it is whole, or a first fragment */
+	uint32_t hash;    /* of key */
+	struct flowkey key;
+	struct flow *guess; /* its flow, most likely, before any packet of the burst was taken */
+};
 
 #define DEMUX_INTERFACES_MAX 1024 /* struct flow has 10 bits for a number */
 
@@ -30,6 +41,9 @@ struct demux {
 	int64_t tick_start_ns;
 	uint32_t tick; /* number of the present one */
 	bool clock_set;
+	bool is_holding;
+	struct arrival held; /* offline: a packet whose time leaps, see packetclock.c */
+	uint8_t *held_bytes; /* and its bytes */
 	uint64_t next_serial;
 	char *interfaces[DEMUX_INTERFACES_MAX]; /* [0] is "" */
 	uint32_t interface_count;
@@ -48,6 +62,15 @@ struct demux {
 	/* written by the demux thread, read by any */
 	struct demux_stats stats;
 };
+
+/* ---- packetclock.c: the time of packets, see enum demux_clock -------------------------------- */
+
+/* packetclock_leap - would this time end all flows? Returns: 1 that far ahead, -1 that far back; 0.
+ */
+int packetclock_leap(const struct demux *d, int64_t ts_ns);
+
+/* packetclock_advance - the time is this, unless it was that late already. */
+void packetclock_advance(struct demux *d, int64_t ts_ns);
 
 /* demux_relist - put a flow at the end of a list. */
 void demux_relist(struct demux *d, struct flow *f, enum flow_list list, uint32_t tick);

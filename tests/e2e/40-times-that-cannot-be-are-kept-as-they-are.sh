@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Packets of 1970 and of 2106, with fractions of more than a second, and out of order: each is kept
 # with the time that it came with, its flow lies in the day of its first packet, and neither find nor
-# prune takes one for another.
+# prune takes one for another. One packet of an absurd time ends no flow but its own.
 . "$(dirname "$0")/lib.sh"
 need python3
 
@@ -64,7 +64,7 @@ run 0 "$FLOWKEEP" verify -d a
 # find puts them in order, and knows both ends of time
 same "the oldest" 2 "$("$FLOWKEEP" find -d a --count before 1971-01-01)"
 same "the newest" 1 "$("$FLOWKEEP" find -d a --count after 2106-01-01)"
-same "in order" "1970-01-01 1970-01-01 2023-11-14 2023-11-14 2106-02-07" \
+same "in order" "1970-01-01 1970-01-01 2023-11-14 2106-02-07" \
 	"$("$FLOWKEEP" find -d a --format csv --sort start | tail -n +2 | grep -oE '(1970|2023|2106)-[0-9]{2}-[0-9]{2}T' |
 		tr -d T | awk 'NR % 2' | paste -sd' ')"
 

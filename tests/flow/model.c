@@ -146,6 +146,24 @@ static void keep(struct model *m, struct model_flow *f, struct model_packet *p)
 	m->parts[f->part].packets++;
 }
 
+/* Two ticks or more ahead (1), or more than two back (-1). */
+static int leap(const struct model *m, int64_t ts_ns)
+{
+	if (ts_ns < m->now_ns - 2 * m->idle_ns)
+		return -1;
+	return (ts_ns - m->tick_start_ns) / m->idle_ns >= 2 ? 1 : 0;
+}
+
+/* Is the clock to follow this packet? */
+static bool is_believed(const struct model *m, uint32_t i)
+{
+	int far = leap(m, m->packets[i].ts_ns);
+
+	if (i == 0 || i + 1 == m->packet_count || far == 0)
+		return true;
+	return leap(m, m->packets[i + 1].ts_ns) == far;
+}
+
 void model_run(struct model *m)
 {
 	m->flows = calloc(m->packet_count + 1, sizeof(*m->flows));
@@ -155,7 +173,8 @@ void model_run(struct model *m)
 		struct model_packet *p = &m->packets[i];
 		struct model_flow *f;
 
-		clock_to(m, p->ts_ns, i == 0);
+		if (is_believed(m, i))
+			clock_to(m, p->ts_ns, i == 0);
 		linger(m);
 		f = alive_on(m, p->conn);
 		if (f != NULL && is_new_connection(f, p)) {

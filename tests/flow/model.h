@@ -6,7 +6,8 @@
  * The rules (DESIGN.md sections 3 and 5):
  * - The clock is the largest time seen; it starts anew when a packet is older than that by more
  * than two ticks, and flows that have ended are published then. Ticks are counted from the clock's
- * start.
+ * start. A packet that would end all flows, ahead or back, does not move the clock where the next
+ * one would not, too.
  * - A flow is over when two ticks have begun since its last packet.
  * - A flow that saw both FINs or a RST is published after more than `linger` without a packet; a
  *   packet after that begins its next part.

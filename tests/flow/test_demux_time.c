@@ -261,6 +261,69 @@ START_TEST(time_that_jumps_back_far_starts_the_clock_anew)
 }
 END_TEST
 
+static const int64_t absurd[] = {-SEC(100000), SEC(61), SEC(100000), SEC(2000000000)};
+
+/* By its place in the burst, too: it waits for the next packet, whenever that comes. */
+START_TEST(one_packet_of_an_absurd_time_ends_nobody)
+{
+	int64_t start = SEC(200000), odd = absurd[_i % 4];
+	int before = _i / 4;
+	struct rig *r = rig_new(&rig_defaults);
+	struct conn c = nth(1), d = nth(2), e = nth(3);
+	uint32_t n[6];
+
+	n[0] = data_at(r, &c, start);
+	n[1] = data_at(r, &d, start);
+	for (int i = 0; i < before; i++)
+		data_at(r, &noise, start);
+	n[2] = data_at(r, &c, start + odd); /* of a flow that lives */
+	n[3] = data_at(r, &d, start + SEC(1));
+	data_at(r, &e, start + odd); /* and of one that does not */
+	n[4] = data_at(r, &c, start + SEC(2));
+	n[5] = data_at(r, &d, start + SEC(31));
+	rig_stop(r);
+	ck_assert(rig_same(r, n[0], n[2]));
+	ck_assert(rig_same(r, n[0], n[4]));
+	ck_assert(rig_same(r, n[1], n[3]));
+	ck_assert(rig_same(r, n[1], n[5]));
+	rig_end(r, n[0], "eof");
+	ck_assert_uint_eq(r->file_count, before > 0 ? 4 : 3);
+	rig_free(r);
+}
+END_TEST
+
+START_TEST(an_absurd_time_does_not_keep_flows_from_ending)
+{
+	struct rig *r = rig_new(&rig_defaults);
+	struct conn c = nth(1), d = nth(2);
+	uint32_t n;
+
+	n = data_at(r, &c, SEC(200000));
+	for (int i = 1; i < 100; i++)
+		data_at(r, &d, i % 10 == 5 ? SEC(2000000000) : SEC(200000 + i));
+	rig_stop(r);
+	rig_end(r, n, "idle");
+	rig_free(r);
+}
+END_TEST
+
+/* What is believed is so from the first packet on. */
+START_TEST(packets_few_and_far_between_end_flows)
+{
+	int64_t way = _i == 0 ? SEC(300) : -SEC(300);
+	struct rig *r = rig_new(&rig_defaults);
+	struct conn c = nth(1);
+	uint32_t n[5];
+
+	for (int i = 0; i < 5; i++)
+		n[i] = data_at(r, &c, SEC(100000) + i * way);
+	rig_stop(r);
+	for (int i = 1; i < 5; i++)
+		ck_assert(rig_same_flow(r, n[i - 1], n[i]) == (way < 0));
+	rig_free(r);
+}
+END_TEST
+
 START_TEST(the_clock_is_that_of_all_packets_not_of_archived_ones)
 {
 	struct conn c = nth(1), udp = {.family = 4, .host = {1, 2}, .port = {53, 53}, .proto = 17};
@@ -325,6 +388,9 @@ int main(void)
 	tcase_add_test(t, a_packet_a_little_late_changes_nothing);
 	tcase_add_test(t, a_late_packet_keeps_its_flow_alive_from_the_time_that_it_comes);
 	tcase_add_test(t, time_that_jumps_back_far_starts_the_clock_anew);
+	tcase_add_loop_test(t, one_packet_of_an_absurd_time_ends_nobody, 0, 4 * 40);
+	tcase_add_test(t, an_absurd_time_does_not_keep_flows_from_ending);
+	tcase_add_loop_test(t, packets_few_and_far_between_end_flows, 0, 2);
 	tcase_add_test(t, the_clock_is_that_of_all_packets_not_of_archived_ones);
 	tcase_add_test(t, times_that_no_pcap_file_holds_are_skipped_and_move_no_clock);
 	suite_add_tcase(s, t);
