@@ -20,7 +20,7 @@
 /*
  * The statement that makes the table. The order of columns is that of DAYROW_COLUMNS. Rows lie in
  * the order of their coming, and so fill their pages. `state` takes no room and cannot contradict
- * `end_reason`.
+ * `end_reason`. Who opens an index compares the text: another one is another DAYINDEX_SCHEMA.
  */
 #define DAYROW_SCHEMA                                                           \
 	"CREATE TABLE flow ("                                                   \

@@ -131,14 +131,36 @@ static int distrust(sqlite3 *db)
 	return dayschema_errno(rc);
 }
 
+/* Version 1 had no columns that are computed, whatever else its table was. */
+#define TABLES_OF_1                                                          \
+	"SELECT count(*) FROM main.sqlite_master"                            \
+	" WHERE name IN ('flow', 'day') AND type = 'table' AND rootpage > 0" \
+	" AND NOT EXISTS (SELECT 1 FROM pragma_table_xinfo(name) WHERE hidden > 0)"
+
+/* Ours to the letter, as no other expression is to be computed for each row. */
+static int count_tables(sqlite3 *db, int64_t version, int64_t *ret_tables)
+{
+	char *sql;
+	int rv;
+
+	if (version == 1)
+		return dayschema_int(db, TABLES_OF_1, ret_tables);
+	sql = sqlite3_mprintf("SELECT count(*) FROM main.sqlite_master"
+			      " WHERE type = 'table' AND rootpage > 0"
+			      " AND (name = 'flow' AND sql = %Q OR name = 'day' AND sql = %Q)",
+	    DAYROW_SCHEMA, DAYROW_DAY_SCHEMA);
+	if (sql == NULL)
+		return -ENOMEM;
+	rv = dayschema_int(db, sql, ret_tables);
+	sqlite3_free(sql);
+	return rv;
+}
+
 /* Are the tables there, as tables, and does nothing happen behind our back? */
 static int check_tables(sqlite3 *db, int64_t version)
 {
 	int64_t tables = 0, triggers = 0;
-	int rv = dayschema_int(db,
-	    "SELECT count(*) FROM main.sqlite_master"
-	    " WHERE name IN ('flow', 'day') AND type = 'table' AND rootpage > 0",
-	    &tables);
+	int rv = count_tables(db, version, &tables);
 
 	if (rv == 0)
 		rv = dayschema_int(db,

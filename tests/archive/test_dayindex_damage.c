@@ -245,6 +245,10 @@ START_TEST(an_index_in_which_more_would_happen_than_we_ask_for_is_none_of_ours)
 	    ("DROP TABLE day; CREATE VIEW day AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
 	     " SELECT i + 1 FROM n) SELECT sum(i) FROM n"),
 	    "DROP TABLE flow",
+	    ("ALTER TABLE flow DROP COLUMN state;"
+	     "ALTER TABLE flow ADD COLUMN state AS (hex(zeroblob(400000)))"),
+	    "ALTER TABLE flow ADD COLUMN more AS (hex(zeroblob(500000)))",
+	    "ALTER TABLE day ADD COLUMN more AS (hex(zeroblob(500000)))",
 	    "DROP TABLE day; CREATE VIRTUAL TABLE day USING fts4(parts)",
 	    "PRAGMA user_version = 0",
 	    "PRAGMA user_version = -1",
@@ -445,7 +449,7 @@ static Suite *dayindex_damage_suite(void)
 	tcase_add_test(t, a_page_of_zeros_is_damage_wherever_it_is_read);
 	tcase_add_loop_test(t, what_is_no_file_is_told, 0, 4);
 	tcase_add_loop_test(
-	    t, an_index_in_which_more_would_happen_than_we_ask_for_is_none_of_ours, 0, 10);
+	    t, an_index_in_which_more_would_happen_than_we_ask_for_is_none_of_ours, 0, 13);
 	tcase_add_loop_test(t, a_summary_that_we_would_not_write_is_damage, 0, 3);
 	tcase_add_test(t, random_damage_never_does_harm);
 	tcase_add_loop_test(t, a_row_that_we_would_not_write_is_damage, 0, 44);
