@@ -17,6 +17,7 @@
 #include "fuzz/fuzz_support.h"
 #include "packet/link.h"
 #include "packet/scrub.h"
+#include "support/decodedwords.h"
 
 #define FUZZ_POLICIES 32u
 
@@ -91,27 +92,11 @@ static void check_decoded(
 	fuzz_check(!d->has_tcp || d->proto == DECODE_TCP);
 }
 
-#define SAME(field) fuzz_check(a->field == b->field)
+#define SAME(word) fuzz_check(a->word == b->word);
 
 static void check_words(const struct decoded *a, const struct decoded *b)
 {
-	SAME(family);
-	SAME(proto);
-	SAME(sport);
-	SAME(dport);
-	SAME(has_tcp);
-	SAME(tcp_flags);
-	SAME(seq);
-	SAME(ack);
-	SAME(first_fragment);
-	SAME(frag_proto);
-	SAME(frag_id);
-	SAME(vlan[0]);
-	SAME(vlan[1]);
-	SAME(net_off);
-	SAME(l4_off);
-	SAME(payload_off);
-	SAME(end_off);
+	DECODED_WORDS(SAME)
 }
 
 static void scrub_one(struct scrub *s, const struct packet *p, struct decoded d, unsigned exempt,

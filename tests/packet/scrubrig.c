@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/decodedwords.h"
 #include "support/quick.h"
 
 void scrubrig_open(struct scrubrig *r, const struct policy *policy, anonymizer_exempt_fn *exempt)
@@ -68,33 +69,15 @@ static void stain(struct scrub *s)
 	scrub(s, &p, &d, 0, &out);
 }
 
-#define SAME(field)                                                                 \
-	do {                                                                        \
-		if (a->field != b->field)                                           \
-			ck_abort_msg("decodes to another " #field ": %ju, not %ju", \
-			    (uintmax_t)b->field, (uintmax_t)a->field);              \
-	} while (0)
+#define SAME(word)                                                                             \
+	if (a->word != b->word)                                                                \
+		ck_abort_msg("decodes to another " #word ": %ju, not %ju", (uintmax_t)b->word, \
+		    (uintmax_t)a->word);
 
-/* The words of both, but for addresses; a: as captured. */
+/* The words of both; a: as captured. */
 static void check_words(const struct decoded *a, const struct decoded *b)
 {
-	SAME(family);
-	SAME(proto);
-	SAME(sport);
-	SAME(dport);
-	SAME(has_tcp);
-	SAME(tcp_flags);
-	SAME(seq);
-	SAME(ack);
-	SAME(first_fragment);
-	SAME(frag_proto);
-	SAME(frag_id);
-	SAME(vlan[0]);
-	SAME(vlan[1]);
-	SAME(net_off);
-	SAME(l4_off);
-	SAME(payload_off);
-	SAME(end_off);
+	DECODED_WORDS(SAME)
 }
 
 /* What scrub_key makes of the captured key is the key of what came out. */
