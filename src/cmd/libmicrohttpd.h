@@ -10,9 +10,10 @@
 
 #include "base/latelib.h"
 
-#define LIBMICROHTTPD_FUNCTIONS(X)                                                       \
-	X(MHD_add_response_header)                                                       \
-	X(MHD_create_response_from_buffer) X(MHD_destroy_response) X(MHD_queue_response) \
+#define LIBMICROHTTPD_FUNCTIONS(X)                                               \
+	X(MHD_add_response_header)                                               \
+	X(MHD_create_response_from_buffer)                                       \
+	X(MHD_destroy_response) X(MHD_get_connection_info) X(MHD_queue_response) \
 	    X(MHD_start_daemon) X(MHD_stop_daemon)
 
 struct libmicrohttpd {

@@ -23,6 +23,8 @@
 #include "cmd/metrics_snapshot.h"
 #include "cmd/metrics_text.h"
 
+/* Connections that count; whoever comes beyond takes the place of the oldest, which is shut down.
+ */
 #define CONNECTIONS             32u
 #define CONNECTIONS_PER_ADDRESS 16u
 #define CONNECTION_BYTES        8192u /* request and answer headers; the text is beside it */
@@ -31,18 +33,32 @@
 
 #define TEXT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
+/* What the library takes: those, and as many that were shut down and that it has yet to close. */
+#define PLACES (2 * CONNECTIONS)
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+/* A connection, from its beginning to its end. */
+struct place {
+	int fd;    /* the library's */
+	bool shut; /* it had to go */
+	union address from;
+};
+
 struct metrics {
 	/* set at start, then read-only */
 	struct metrics_source src;
 	const struct libmicrohttpd *lib;
 	struct MHD_Daemon *daemon;
 	uint16_t port;
-};
 
-union address {
-	struct sockaddr any;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
+	/* owned by the server's thread */
+	struct place places[PLACES]; /* the oldest first */
+	unsigned taken;
 };
 
 /* ---- the address ----------------------------------------------------------------------------- */
@@ -243,6 +259,85 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
 	return send_words(m, c, MHD_HTTP_NOT_FOUND, "not here: see /metrics\n");
 }
 
+/* ---- who has a place ------------------------------------------------------------------------- */
+
+/* Do the two come from the same address, whatever their ports? */
+static bool same_host(const union address *a, const union address *b)
+{
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	if (a->any.sa_family == AF_INET)
+		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
+	return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+}
+
+/*
+ * Of those from that address (NULL: from any) the oldest goes where there are more than limit. The
+ * library sees its end like one that the client makes.
+ */
+static void keep_to(struct metrics *m, const union address *from, unsigned limit)
+{
+	struct place *oldest = NULL;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < m->taken; i++) {
+		struct place *p = &m->places[i];
+
+		if (p->shut || (from != NULL && !same_host(from, &p->from)))
+			continue;
+		if (count++ == 0)
+			oldest = p;
+	}
+	if (count <= limit)
+		return;
+	oldest->shut = true;
+	(void)shutdown(oldest->fd, SHUT_RDWR); /* fails where the client was faster */
+}
+
+static void take_place(struct metrics *m, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *fd =
+	    m->lib->MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	const union MHD_ConnectionInfo *from =
+	    m->lib->MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct place *p = &m->places[m->taken];
+
+	if (fd == NULL || from == NULL || m->taken == PLACES)
+		return;
+	memset(p, 0, sizeof(*p));
+	p->fd = fd->connect_fd;
+	memcpy(&p->from, from->client_addr,
+	    from->client_addr->sa_family == AF_INET ? sizeof(p->from.in) : sizeof(p->from.in6));
+	m->taken++;
+	keep_to(m, &p->from, CONNECTIONS_PER_ADDRESS);
+	keep_to(m, NULL, CONNECTIONS);
+}
+
+static void leave_place(struct metrics *m, struct MHD_Connection *c)
+{
+	const union MHD_ConnectionInfo *fd =
+	    m->lib->MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+	unsigned i = 0;
+
+	while (fd != NULL && i < m->taken && m->places[i].fd != fd->connect_fd)
+		i++;
+	if (fd == NULL || i == m->taken)
+		return;
+	m->taken--;
+	memmove(&m->places[i], &m->places[i + 1], (m->taken - i) * sizeof(m->places[0]));
+}
+
+/* Called when a connection begins, and before it is closed. */
+static void notice(
+    void *arg, struct MHD_Connection *c, void **state, enum MHD_ConnectionNotificationCode code)
+{
+	(void)state;
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		take_place(arg, c);
+	else
+		leave_place(arg, c);
+}
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 /*
@@ -251,7 +346,11 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *c, const char *u
  */
 static struct MHD_Daemon *start_server(int fd, struct metrics *m)
 {
-	unsigned flags = MHD_USE_AUTO_INTERNAL_THREAD;
+	/*
+	 * Epoll, edge triggered, misses a FIN that comes together with bytes. And a descriptor to
+	 * wake the thread with: with all places taken nobody looks at the listening one.
+	 */
+	unsigned flags = MHD_USE_POLL_INTERNAL_THREAD | MHD_USE_ITC;
 	struct MHD_Daemon *daemon;
 	sigset_t mask, old;
 
@@ -264,8 +363,8 @@ static struct MHD_Daemon *start_server(int fd, struct metrics *m)
 	(void)pthread_sigmask(SIG_SETMASK, &mask, &old); /* cannot fail with a known `how` */
 	errno = 0;
 	daemon = m->lib->MHD_start_daemon(flags, 0, NULL, NULL, answer, m, MHD_OPTION_LISTEN_SOCKET,
-	    fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-	    CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+	    fd, MHD_OPTION_CONNECTION_LIMIT, PLACES, MHD_OPTION_NOTIFY_CONNECTION, notice, m,
+	    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
 	    MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_END);
 	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return daemon;

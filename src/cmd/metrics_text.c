@@ -46,9 +46,9 @@ static void put_label(const char *name, const char *value, FILE *out)
 {
 	(void)fprintf(out, "{%s=\"", name);
 	for (const unsigned char *c = (const unsigned char *)value; *c != '\0'; c++) {
-		if (*c == '"' || *c == '\\')
+		if (*c == '"')
 			(void)fprintf(out, "\\%c", *c);
-		else if (*c < 0x20 || *c >= 0x7f)
+		else if (*c < 0x20 || *c >= 0x7f || *c == '\\') /* as no other name gives */
 			(void)fprintf(out, "\\\\x%02x", *c);
 		else
 			(void)fputc(*c, out);

@@ -304,8 +304,8 @@ START_TEST(interfaces_have_a_series_each_whatever_their_names)
 	exposition_check_value(text, INTERFACE("link_downs_total", "eth0"), "4");
 	exposition_check_value(text, INTERFACE("open", "eth0"), "1");
 	exposition_check_value(text, INTERFACE("up", "eth0"), "0");
-	exposition_check_value(text, INTERFACE("packets_dropped_total", "a\\\"b\\\\c"), "6");
-	exposition_check_value(text, INTERFACE("open", "a\\\"b\\\\c"), "0");
+	exposition_check_value(text, INTERFACE("packets_dropped_total", "a\\\"b\\\\x5cc"), "6");
+	exposition_check_value(text, INTERFACE("open", "a\\\"b\\\\x5cc"), "0");
 	exposition_check_value(text, INTERFACE("removals_total", "\\\\xff\\\\x01x"), "11");
 	free(text);
 }

@@ -417,6 +417,70 @@ START_TEST(one_address_cannot_take_all_connections)
 }
 END_TEST
 
+/* Who is silent is closed after 10 s; nothing may wait for that. */
+#define PROMPT_NS (5 * CLK_SECOND_NS)
+
+START_TEST(a_stop_is_prompt_when_all_places_are_taken)
+{
+	int fds[2 * PER_ADDRESS], other;
+	mono_t began;
+
+	start();
+	for (int i = 0; i < 2 * PER_ADDRESS; i++)
+		fds[i] = connect_from(1 + i % 2);
+	other = connect_from(3); /* it comes last: when it has its answer, all have come */
+	send_text(other, GET_METRICS);
+	ck_assert_int_eq(read_reply(other, true), 200);
+	began = clk_mono();
+	stop();
+	ck_assert_int_lt(clk_mono().ns - began.ns, PROMPT_NS);
+	(void)close(other);
+	for (int i = 0; i < 2 * PER_ADDRESS; i++)
+		(void)close(fds[i]);
+}
+END_TEST
+
+START_TEST(who_asks_half_and_goes_leaves_the_place_to_others)
+{
+	mono_t began;
+
+	start();
+	began = clk_mono();
+	for (int i = 0; i < 200; i++) {
+		int fd = connect_from(1);
+
+		send_text(fd, "GET /met");
+		(void)close(fd);
+	}
+	check_alive();
+	ck_assert_int_lt(clk_mono().ns - began.ns, PROMPT_NS);
+	stop();
+}
+END_TEST
+
+/* Two addresses take all places there are, and do not let go. */
+START_TEST(who_comes_last_is_answered)
+{
+	int fds[6 * PER_ADDRESS];
+	mono_t began;
+
+	start();
+	began = clk_mono();
+	for (int i = 0; i < 6 * PER_ADDRESS; i++) {
+		fds[i] = connect_from(1 + i % 2);
+		send_text(fds[i], "GET /met");
+		if (i % PER_ADDRESS == 0)
+			check_alive();
+	}
+	for (int i = 0; i < 20; i++)
+		check_alive();
+	ck_assert_int_lt(clk_mono().ns - began.ns, PROMPT_NS);
+	for (int i = 0; i < 6 * PER_ADDRESS; i++)
+		(void)close(fds[i]);
+	stop();
+}
+END_TEST
+
 START_TEST(a_client_that_is_gone_before_its_answer_does_no_harm)
 {
 	const struct linger reset = {.l_onoff = 1, .l_linger = 0};
@@ -606,6 +670,9 @@ static Suite *suite(void)
 	tcase_add_test(c, many_at_once_are_all_answered);
 	tcase_add_test(c, who_is_silent_or_does_not_read_disturbs_nobody);
 	tcase_add_test(c, one_address_cannot_take_all_connections);
+	tcase_add_test(c, a_stop_is_prompt_when_all_places_are_taken);
+	tcase_add_test(c, who_asks_half_and_goes_leaves_the_place_to_others);
+	tcase_add_test(c, who_comes_last_is_answered);
 	tcase_add_test(c, a_client_that_is_gone_before_its_answer_does_no_harm);
 	tcase_add_test(c, a_stop_waits_for_no_client);
 	tcase_add_test(c, signals_are_left_to_main);
