@@ -330,14 +330,18 @@ static enum adopt_result publish(
 	    .serial = f->name.serial,
 	    .part = f->name.part,
 	    .mtime_ns = r->tally.last_ns};
-	int rv = remember_name(x, r, part.part);
+	/* What was begun again once it had its name lies beside it, and goes first. */
+	int rv = store_rename_staged(x->store, &part, f->name.uuid);
 
 	if (rv == -EEXIST)
-		return say(x, ADOPT_LATER, "another part got its name just now");
-	if (rv == 0)
-		rv = store_rename_staged(x->store, &part, f->name.uuid);
+		return say(x, ADOPT_LATER, "another unfinished file has its name");
 	if (rv != 0)
 		return failed(x, "cannot be renamed", rv);
+	rv = remember_name(x, r, part.part);
+	if (rv == -EEXIST)
+		return say(x, ADOPT_LATER, "another part got its name just now");
+	if (rv != 0)
+		return failed(x, "cannot be published", rv);
 	rv = store_publish_staged(x->store, &part, data, len, &result);
 	if (rv != 0)
 		return failed(x, "cannot be published", rv);

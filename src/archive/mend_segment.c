@@ -47,7 +47,10 @@ int mend_list_segments(struct mending *x)
 		struct stat st;
 
 		(void)layout_segment_name(numbers[i], name);
-		if (fstatat(x->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+		if (fstatat(x->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+			rv = errno == ENOENT ? 0
+					     : -errno; /* of what is not listed rows are removed */
+		else if (!S_ISREG(st.st_mode))
 			mend_bad(x, name, "not a regular file");
 		else
 			x->segments[x->segment_count++] = (struct mend_segment){
@@ -373,6 +376,8 @@ int mend_segments(struct mending *x)
 		if (archive_segment_open(x->archive, x->day, w.segment->number))
 			continue;
 		w.fd = segment_open_rw(x->dirfd, w.segment->number);
+		if (fileio_is_want(w.fd))
+			return w.fd; /* another time it can be opened */
 		if (w.fd < 0) {
 			mend_bad(x, layout_segment_name(w.segment->number, name), strerror(-w.fd));
 			continue;

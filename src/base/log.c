@@ -42,18 +42,40 @@ static void emit(const char *buf, size_t len)
 	}
 }
 
+/* How long the character is that text begins with, in UTF-8; 0: it is a control, or none. */
+static size_t letter_bytes(const char *text, size_t len)
+{
+	const unsigned char *c = (const unsigned char *)text;
+	size_t n = c[0] < 0xe0 ? 2 : c[0] < 0xf0 ? 3 : 4;
+
+	if (c[0] < 0x80)
+		return c[0] >= 0x20 && c[0] != 0x7f;
+	if (c[0] < 0xc2 || c[0] > 0xf4 || n > len)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((c[i] & 0xc0) != 0x80)
+			return 0;
+	/* Controls of 0x80 to 0x9f; what has a shorter form. */
+	if ((c[0] == 0xc2 && c[1] < 0xa0) || (c[0] == 0xe0 && c[1] < 0xa0) ||
+	    (c[0] == 0xf0 && c[1] < 0x90))
+		return 0;
+	return n;
+}
+
 /*
  * Whatever would drive a terminal, in place: texts may hold names that strangers gave. Who cares
  * what they look like uses log_printable. A line feed is ours where blanks follow it.
  */
 static void disarm(char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-		bool ours = c == '\n' && i + 2 < len && text[i + 1] == ' ' && text[i + 2] == ' ';
+	for (size_t i = 0; i < len;) {
+		bool ours =
+		    text[i] == '\n' && i + 2 < len && text[i + 1] == ' ' && text[i + 2] == ' ';
+		size_t n = ours ? 1 : letter_bytes(text + i, len - i);
 
-		if ((c < 0x20 && !ours) || c == 0x7f || (c == 0xc2 && (text[i + 1] & 0xe0) == 0x80))
+		if (n == 0)
 			text[i] = '?';
+		i += n > 0 ? n : 1;
 	}
 }
 

@@ -49,6 +49,7 @@ struct port {
 	bool refused;                             /* it was said that it cannot be opened */
 	struct source_live *source;
 	struct source_live_interface *stats;
+	char shown[4 * IFNAMSIZ]; /* its name, as it is printed */
 };
 
 struct source_live {
@@ -161,7 +162,7 @@ static int open_port(struct source_live *s, struct port *p, char *error)
 
 static void lose_port(struct port *p)
 {
-	log_warning("capture", "interface '%s' is gone; continuing%s", p->stats->name,
+	log_warning("capture", "interface '%s' is gone; continuing%s", p->shown,
 	    p->source->config.reopen ? ", it is opened again when it is back" : " without it");
 	ledger_add(&p->stats->removed, 1);
 	close_port(p);
@@ -174,10 +175,10 @@ static void see_link(struct port *p, bool up)
 		return;
 	set_flag(&p->stats->up, up);
 	if (up) {
-		log_info("capture", "interface '%s': link is up again", p->stats->name);
+		log_info("capture", "interface '%s': link is up again", p->shown);
 	} else {
 		ledger_add(&p->stats->link_downs, 1);
-		log_warning("capture", "interface '%s': link is down; continuing", p->stats->name);
+		log_warning("capture", "interface '%s': link is down; continuing", p->shown);
 	}
 }
 
@@ -208,7 +209,7 @@ static bool read_port(struct source_live *s, struct port *p)
 		see_link(p, false);
 		s->check_ns = 0; /* it may be up again */
 	} else if (rv < 0) {
-		log_error("capture", "cannot read interface '%s': %s; continuing", p->stats->name,
+		log_error("capture", "cannot read interface '%s': %s; continuing", p->shown,
 		    netif_error(p->netif));
 		lose_port(p);
 	}
@@ -224,11 +225,11 @@ static void try_reopen(struct source_live *s, struct port *p)
 		return;
 	rv = open_port(s, p, error);
 	if (rv == 0) {
-		log_info("capture", "interface '%s' is back; capturing again", p->stats->name);
+		log_info("capture", "interface '%s' is back; capturing again", p->shown);
 	} else if (!p->refused && rv != -ENODEV && rv != -ENETDOWN) {
 		p->refused = true;
-		log_error("capture", "interface '%s' is back: %s; continuing without it",
-		    p->stats->name, error);
+		log_error("capture", "interface '%s' is back: %s; continuing without it", p->shown,
+		    error);
 	}
 }
 
@@ -327,14 +328,15 @@ static int open_all(struct source_live *s)
 		p->source = s;
 		p->stats = &s->stats[i];
 		(void)strncpy(p->stats->name, s->config.interfaces[i], IFNAMSIZ - 1);
+		(void)log_printable(p->shown, sizeof(p->shown), p->stats->name);
 		rv = open_port(s, p, error);
 		if (rv == -ENETDOWN && s->config.reopen) {
 			log_warning("capture",
 			    "interface '%s': %s; continuing, it is opened when it "
 			    "comes up",
-			    p->stats->name, error);
+			    p->shown, error);
 		} else if (rv != 0) {
-			log_error("capture", "interface '%s': %s", s->config.interfaces[i], error);
+			log_error("capture", "interface '%s': %s", p->shown, error);
 			return rv;
 		}
 	}
@@ -379,8 +381,10 @@ int source_live_open(const struct source_live_config *config, struct source_live
 	struct source_live *s = calloc(1, sizeof(*s));
 	int rv;
 
-	if (s == NULL)
+	if (s == NULL) {
+		log_error("start", "cannot start: %s", strerror(ENOMEM));
 		return -ENOMEM;
+	}
 	s->config = *config;
 	s->epoll_fd = s->wake_fd = -1;
 	s->ports = calloc(config->count, sizeof(*s->ports));
@@ -436,7 +440,7 @@ int source_live_attach(struct source_live *s, struct demux *demux, const char *e
 
 		p->number = demux_interface(demux, p->stats->name);
 		if (p->netif != NULL)
-			log_info("capture", "interface '%s': capturing, filter: %s", p->stats->name,
+			log_info("capture", "interface '%s': capturing, filter: %s", p->shown,
 			    netif_filter_text(p->netif));
 	}
 	if (events_path == NULL)

@@ -248,9 +248,12 @@ static int give_archive(struct capture *c)
 	if (mkdir(dir, ARCHIVE_DIR_MODE) != 0)
 		return 0; /* its parents are not there, or closed to us: opening it will tell */
 	if (chown(dir, c->user.uid, c->user.gid) != 0) {
+		int rv = -errno;
+
 		log_error("archive", "cannot give '%s' to '%s': %s", dir, c->options->user,
-		    strerror(errno));
-		return -errno;
+		    strerror(-rv));
+		(void)rmdir(dir); /* else the next start finds one that it cannot write to */
+		return rv;
 	}
 	return 0;
 }

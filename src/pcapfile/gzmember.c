@@ -98,7 +98,8 @@ static int isal_set_up(struct gzmember *gz)
 	gz->level_buf_bytes = buf_bytes[gz->codec.level];
 	if (gz->level_buf_bytes == 0)
 		return 0;
-	gz->level_buf = malloc(gz->level_buf_bytes);
+	gz->level_buf =
+	    calloc(1, gz->level_buf_bytes); /* the library reads of it what it has not written */
 	return gz->level_buf != NULL ? 0 : -ENOMEM;
 }
 
