@@ -392,7 +392,9 @@ static void release(struct demux *d, bool believed)
 static void hold(struct demux *d, const struct arrival *a)
 {
 	d->held = *a;
-	d->held.packet.data = memcpy(d->held_bytes, a->packet.data, a->packet.caplen);
+	if (a->packet.caplen > 0)
+		memcpy(d->held_bytes, a->packet.data, a->packet.caplen);
+	d->held.packet.data = d->held_bytes;
 	d->held.guess = NULL;
 	d->is_holding = true;
 }
