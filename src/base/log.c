@@ -110,6 +110,17 @@ void log_write(enum log_level level, const char *component, const char *fmt, ...
 	(void)pthread_mutex_unlock(&status_lock);
 }
 
+void log_text(const char *text, unsigned long len)
+{
+	(void)pthread_mutex_lock(&status_lock); /* as above */
+	if (status_line[0])
+		emit("\r\033[K", 4);
+	emit(text, len);
+	if (status_line[0])
+		emit(status_line, strlen(status_line));
+	(void)pthread_mutex_unlock(&status_lock);
+}
+
 void log_status(const char *text)
 {
 	(void)pthread_mutex_lock(&status_lock);

@@ -23,6 +23,9 @@ __attribute__((format(printf, 3, 4))) void log_write(
 #define log_info(component, ...)    log_write(LOG_INFO, component, __VA_ARGS__)
 #define log_debug(component, ...)   log_write(LOG_DEBUG, component, __VA_ARGS__)
 
+/* log_text - lines that are whole and may be printed as they are; no message comes between them. */
+void log_text(const char *text, unsigned long len);
+
 /*
  * log_status - show a line that stays at the bottom of a terminal, overwriting the one before.
  *

@@ -411,7 +411,7 @@ static void take_signal(struct capture *c)
 		break;
 	case SIGUSR1:
 		if (c->stops == 0) /* later, what there was to look at may be gone */
-			(void)metrics_print(&c->numbers, stderr); /* no memory: ask again */
+			(void)metrics_tell(&c->numbers); /* no memory: ask again */
 		break;
 	case SIGUSR2:
 		source_live_flush(c->source);

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "base/fileio.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "cmd/libmicrohttpd.h"
 #include "cmd/metrics_lines.h"
@@ -180,6 +181,21 @@ int metrics_print(const struct metrics_source *src, FILE *out)
 	metrics_lines_write(&s, out);
 	metrics_snapshot_free(&s);
 	return 0;
+}
+
+int metrics_tell(const struct metrics_source *src)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+	int rv = f != NULL ? metrics_print(src, f) : -ENOMEM;
+
+	if (f != NULL && fclose(f) != 0)
+		rv = -ENOMEM;
+	if (rv == 0)
+		log_text(text, len);
+	free(text);
+	return rv;
 }
 
 /* Takes: r, or NULL where there was no memory for it. */

@@ -72,11 +72,13 @@ uint16_t metrics_port(const struct metrics *m);
 /*
  * metrics_write - the Prometheus text itself (version 0.0.4).
  * metrics_print - the same numbers for a reader, in some twenty lines.
+ * metrics_tell  - these on the standard error, in one piece between messages.
  *
  * Returns:  0; -ENOMEM, and nothing is written. Whether `out` took it all, ferror(3) tells.
  */
 int metrics_write(const struct metrics_source *src, FILE *out);
 int metrics_print(const struct metrics_source *src, FILE *out);
+int metrics_tell(const struct metrics_source *src);
 
 /* metrics_stop - cuts answers off that are under way. Takes NULL. */
 void metrics_stop(struct metrics *m);
