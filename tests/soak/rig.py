@@ -197,7 +197,10 @@ class Disk:
 
     def fill(self):
         """To the last byte."""
-        fd = os.open(self.ballast, os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fd = os.open(self.ballast, os.O_WRONLY | os.O_CREAT, 0o600)
+        except OSError:  # no inode is left: it is full
+            return
         try:
             for step in (16 * MIB, MIB, 65536, 4096):
                 with contextlib.suppress(OSError):  # ENOSPC, see posix_fallocate(3)
