@@ -208,7 +208,7 @@ static uint32_t route(const struct keeper *k, const struct flow *f, const struct
 {
 	struct flowkey key = r->key;
 
-	if (k->config.scrub == NULL)
+	if (k->config.scrub == NULL && !f->apart)
 		return f->hash;
 	if (k->config.bindings != NULL)
 		key = binding_key(&key);

@@ -603,6 +603,30 @@ START_TEST(no_choice_of_vlans_makes_the_table_slow)
 }
 END_TEST
 
+/* Who is found apart goes to the saver of the others: what shares a name is numbered in order. */
+START_TEST(flows_of_one_name_are_numbered_in_order_however_many)
+{
+	enum { VLANS = 60 };
+	struct rig_config config = live_defaults;
+	struct conn c = one;
+	uint32_t first[VLANS];
+	struct rig *r;
+
+	config.shared_uuids = true;
+	config.vlan_key = VLAN_KEY_YES;
+	r = live_new(&config);
+	live_open(r, &one, "a", 0);
+	for (int i = 0; i < VLANS; i++) {
+		c.vlan[0] = (uint16_t)(1 + i);
+		first[i] = live_handshake(r, &c, 1);
+	}
+	rig_stop(r);
+	for (int i = 0; i < VLANS; i++)
+		live_named(r, first[i], "a", (uint32_t)i);
+	rig_free(r);
+}
+END_TEST
+
 /* ---- without a name: dropped ----------------------------------------------------------------- */
 
 static struct rig *new_dropping(void)
@@ -717,6 +741,7 @@ int main(void)
 	tcase_add_loop_test(t, flows_on_interfaces_of_two_link_types_share_their_name, 0, 3);
 	tcase_add_loop_test(t, flows_told_apart_by_vlan_share_their_name, 0, 2);
 	tcase_add_test(t, no_choice_of_vlans_makes_the_table_slow);
+	tcase_add_test(t, flows_of_one_name_are_numbered_in_order_however_many);
 	tcase_add_loop_test(t, what_nobody_named_in_time_is_dropped_and_counted, 0, 8);
 	tcase_add_test(t, a_flow_that_is_named_while_it_lives_is_kept_whole);
 	tcase_add_loop_test(t, flows_that_no_event_can_name_neither_wait_nor_go, 0, 2);
