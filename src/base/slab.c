@@ -17,13 +17,18 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Chunk sizes, header included. 192 holds a SYN with all its options, 64 KiB a whole gzip member.
+/*
+ * Chunk sizes, header included. 192 holds a SYN with all its options, 64 KiB a whole gzip member.
+ * With steps of two a flow that grows has little room that it never fills.
  */
-static const uint32_t class_bytes[] = {128, 192, 512, 2048, 8192, 32768, 65536, 5 * SLAB_BYTES};
+static const uint32_t class_bytes[] = {
+    128, 192, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536, 5 * SLAB_BYTES};
 
 _Static_assert(5 * SLAB_BYTES / CHUNK_UNIT_BYTES < 1 << 13, "struct chunk has 13 bits for units");
 
 enum { CLASSES = sizeof(class_bytes) / sizeof(class_bytes[0]), JUMBO = CLASSES - 1 };
+
+_Static_assert(CLASSES <= 16, "struct chunk has 4 bits for a class");
 
 /*
  * Empty slabs that stay resident, as a share of the budget: beyond these the pages go back to the
@@ -337,7 +342,7 @@ int slab_get(struct slab *s, size_t data_bytes, struct chunk **ret_chunk)
 	while ((c = get_class(s, cl)) == NULL)
 		if (!put_away(s, PUT_AWAY))
 			return -ENOMEM;
-	*c = (struct chunk){.size_class = (uint16_t)cl & 7};
+	*c = (struct chunk){.size_class = (uint32_t)cl & 15};
 	s->live_bytes += class_bytes[cl];
 	*ret_chunk = c;
 	return 0;

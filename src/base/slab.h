@@ -20,9 +20,9 @@ struct slab;
 struct chunk {
 	struct chunk *next;        /* the owner's chain; NULL ends it */
 	uint32_t used;             /* bytes of data[] in use */
-	uint16_t records;          /* how many are in there; slab.c only sets it to 0 */
-	uint16_t size_class : 3;   /* private to slab.c */
-	uint16_t chain_units : 13; /* for the holder: what its chain costs up to here, in units */
+	uint32_t records : 15;     /* how many are in there; slab.c only sets it to 0 */
+	uint32_t size_class : 4;   /* private to slab.c */
+	uint32_t chain_units : 13; /* for the holder: what its chain costs up to here, in units */
 	uint8_t data[];
 };
 

@@ -37,9 +37,9 @@ struct flow {
 	/* what each packet looks at: three cache lines */
 	struct flowkey key;       /* 48 bytes, compared whole */
 	uint32_t tick;            /* of the demux clock, when it was put at its list's end */
-	uint32_t held_bytes : 20; /* data in the chunks */
+	uint32_t held_bytes : 19; /* data in the chunks */
 	uint32_t held_epoch : 8;  /* when it began to hold, see keeper.c */
-	uint32_t held_list : 4;   /* the list that it was in when it began to hold */
+	uint32_t held_queue : 5;  /* among which it stands, see keeper.c */
 	uint16_t interface : 10;  /* number of its name in the demux */
 	uint16_t exempt : 2;      /* ends whose address stays as it is: bit per side */
 	uint16_t computed : 4;    /* what scrub_packet remembers of senders: two bits each */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * See keeper.h. Flows that hold chunks stand in a queue per list they were in (half-open flows go
- * first, then ended ones, then open ones), oldest first; a flow that had packets since it was put
- * there gets a second chance at the end.
+ * See keeper.h. Flows that hold chunks stand in queues, oldest first: by the list they were in
+ * (half-open flows go first, then ended ones, then open ones), and in each by how much they hold.
+ * A few that hold much make as much room as many that hold little, and cost far fewer writes.
  */
 #include "flow/keeper.h"
 
@@ -31,6 +31,18 @@
 /* What half-open flows may hold: half of the budget, what is on its way through the savers too. */
 #define HALF_OPEN_SHARE 2
 
+/* Who holds this much or more, in chunk bytes, goes before those of the next size. */
+static const uint32_t size_bytes[] = {32768, 8192, 2048, 0};
+
+enum { SIZES = sizeof(size_bytes) / sizeof(size_bytes[0]), QUEUES = FLOW_LISTS * SIZES };
+
+/* Half-open flows go by age alone: what they hold is the sender's choice. */
+#define HALF_OPEN_QUEUE (FLOW_HALF_OPEN * SIZES)
+
+_Static_assert(QUEUES <= 1 << 5, "struct flow has 5 bits for a queue");
+_Static_assert(CHUNK_MAX_DATA_BYTES / PCAPFMT_RECORD_HEADER_BYTES < 1 << 15,
+    "struct chunk has 15 bits for records");
+
 struct holders {
 	uint32_t first, last; /* numbers of flows; NONE: empty */
 	uint64_t bytes;       /* in their chunks */
@@ -48,7 +60,7 @@ struct keeper {
 	struct flow *flows;  /* the array that all flows stand in; NULL before the first holds */
 	uint64_t held_bytes; /* what they hold, in chunk bytes */
 	uint8_t epoch;       /* counts halves of the flush interval, modulo 256 */
-	struct holders holders[FLOW_LISTS];
+	struct holders holders[QUEUES]; /* list by list, in the order in which they go */
 
 	/* the demux adds, the savers take off */
 	_Atomic uint64_t half_open_queued_bytes;
@@ -63,7 +75,7 @@ int keeper_new(const struct keeper_config *config, struct keeper **ret_keeper)
 	k->config = *config;
 	k->mode = config->mode;
 	k->limit_bytes = config->max_memory_bytes / 2;
-	for (int i = 0; i < FLOW_LISTS; i++)
+	for (int i = 0; i < QUEUES; i++)
 		k->holders[i] = (struct holders){.first = NONE, .last = NONE, .scout = NONE};
 	*ret_keeper = k;
 	return 0;
@@ -83,10 +95,22 @@ static uint32_t holder_list(const struct flow *f)
 	return f->half_open ? FLOW_HALF_OPEN : f->list;
 }
 
+/* The queue where f belongs that holds so many bytes. */
+static uint32_t queue_for(const struct flow *f, uint64_t bytes)
+{
+	uint32_t size = 0;
+
+	if (f->half_open)
+		return HALF_OPEN_QUEUE;
+	while (bytes < size_bytes[size])
+		size++;
+	return f->list * SIZES + size;
+}
+
 /* bytes: what its chunks have. */
 static void holder_remove(struct keeper *k, struct flow *f, uint64_t bytes)
 {
-	struct holders *h = &k->holders[f->held_list];
+	struct holders *h = &k->holders[f->held_queue];
 
 	if (h->scout == f->number)
 		h->scout = f->held_next;
@@ -105,10 +129,11 @@ static void holder_remove(struct keeper *k, struct flow *f, uint64_t bytes)
 
 static void holder_add(struct keeper *k, struct flow *f, uint64_t bytes)
 {
-	struct holders *h = &k->holders[holder_list(f)];
+	uint32_t queue = queue_for(f, bytes);
+	struct holders *h = &k->holders[queue];
 
 	k->flows = f - f->number;
-	f->held_list = holder_list(f) & 0xf;
+	f->held_queue = queue & 31;
 	f->held_next = NONE;
 	f->held_prev = h->last;
 	if (h->last != NONE)
@@ -119,15 +144,22 @@ static void holder_add(struct keeper *k, struct flow *f, uint64_t bytes)
 	h->bytes += bytes;
 }
 
-void keeper_moved(struct keeper *k, struct flow *f)
+/* Puts f, which holds something, where it belongs by now, unless it stands there. */
+static bool requeue(struct keeper *k, struct flow *f)
 {
-	uint64_t bytes;
+	uint64_t bytes = held_cost(f);
 
-	if (f->head == NULL || f->held_list == holder_list(f))
-		return;
-	bytes = held_cost(f);
+	if (f->held_queue == queue_for(f, bytes))
+		return false;
 	holder_remove(k, f, bytes);
 	holder_add(k, f, bytes);
+	return true;
+}
+
+void keeper_moved(struct keeper *k, struct flow *f)
+{
+	if (f->head != NULL && f->held_queue / SIZES != holder_list(f))
+		(void)requeue(k, f);
 }
 
 /* f's chunks, of so many bytes, belong to somebody else now: they are not looked at. */
@@ -361,9 +393,9 @@ uint32_t keeper_flush_older(struct keeper *k, struct flow *flows, uint32_t from,
 
 /* ---- memory ---------------------------------------------------------------------------------- */
 
-static struct flow *first_holder(struct keeper *k, int list)
+static struct flow *first_holder(struct keeper *k, int queue)
 {
-	uint32_t n = k->holders[list].first;
+	uint32_t n = k->holders[queue].first;
 
 	return n != NONE ? &k->flows[n] : NULL;
 }
@@ -391,28 +423,21 @@ static void scout(struct keeper *k, struct holders *h)
 }
 
 /*
- * The flow to flush next, or NULL if none holds anything: who has held for longest. A flow that is
- * busy holds much by then, and one that is idle goes once. To spare the busy ones would mean to
- * flush others that hold little, and more of them.
+ * The flow to flush next, or NULL if none holds anything: of those that hold much, who has for
+ * longest. A flow that is busy holds more by then, and one that is idle goes once. To spare the
+ * busy ones would mean to flush others that hold less, and more of them.
  */
 static struct flow *victim(struct keeper *k)
 {
 	int chances = CHANCES;
 
-	for (int list = 0; list < FLOW_LISTS; list++) {
+	for (int queue = 0; queue < QUEUES; queue++) {
 		struct flow *f;
 
-		while ((f = first_holder(k, list)) != NULL && holder_list(f) != (uint32_t)list &&
-		       chances-- > 0) {
-			uint64_t bytes = held_cost(f);
-
-			scout(k, &k->holders[list]);
-			holder_remove(k, f, bytes);
-			holder_add(k, f, bytes);
-		}
-		if (f != NULL) {
-			scout(k, &k->holders[list]);
-			return f;
+		while ((f = first_holder(k, queue)) != NULL) {
+			scout(k, &k->holders[queue]);
+			if (chances-- <= 0 || !requeue(k, f))
+				return f;
 		}
 	}
 	return NULL;
@@ -429,8 +454,8 @@ static int flush_one(struct keeper *k)
 static void compact(struct keeper *k)
 {
 	slab_compact_begin(k->config.slab);
-	for (int list = 0; list < FLOW_LISTS; list++) {
-		for (uint32_t n = k->holders[list].first; n != NONE; n = k->flows[n].held_next) {
+	for (int queue = 0; queue < QUEUES; queue++) {
+		for (uint32_t n = k->holders[queue].first; n != NONE; n = k->flows[n].held_next) {
 			struct flow *f = &k->flows[n];
 
 			for (struct chunk **link = &f->head; *link != NULL; link = &(*link)->next) {
@@ -472,7 +497,7 @@ static int get_chunk(struct keeper *k, size_t data_bytes, struct chunk **ret_chu
 
 /*
  * How much room the next chunk of f should have: small ones first, as most flows are short, then
- * four times the last, but never more than the member may still take.
+ * twice the last, but never more than the member may still take.
  */
 static size_t next_chunk_bytes(const struct flow *f, size_t need)
 {
@@ -480,7 +505,7 @@ static size_t next_chunk_bytes(const struct flow *f, size_t need)
 	size_t want = need;
 
 	if (f->tail != NULL)
-		want = (size_t)chunk_bytes(f->tail) * 4 - CHUNK_HEADER_BYTES;
+		want = (size_t)chunk_bytes(f->tail) * 2 - CHUNK_HEADER_BYTES;
 	else if (f->big)
 		want = CHUNK_MAX_PLAIN_BYTES;
 	if (want > left)
@@ -490,7 +515,7 @@ static size_t next_chunk_bytes(const struct flow *f, size_t need)
 
 static uint64_t half_open_bytes(struct keeper *k)
 {
-	return k->holders[FLOW_HALF_OPEN].bytes +
+	return k->holders[HALF_OPEN_QUEUE].bytes +
 	       atomic_load_explicit(&k->half_open_queued_bytes, memory_order_relaxed);
 }
 
@@ -502,15 +527,15 @@ static uint64_t half_open_bytes(struct keeper *k)
 static int share_half_open(struct keeper *k, const struct flow *f, size_t want)
 {
 	uint64_t share = k->config.max_memory_bytes / HALF_OPEN_SHARE;
-	const struct holders *h = &k->holders[FLOW_HALF_OPEN];
+	const struct holders *h = &k->holders[HALF_OPEN_QUEUE];
 	struct flow *oldest;
 
 	if (k->mode != KEEPER_DROP || !f->half_open)
 		return 0;
 	for (int i = 0; i < 2 && h->bytes > share / 2; i++)
-		(void)keeper_flush(k, first_holder(k, FLOW_HALF_OPEN)); /* if there is room */
+		(void)keeper_flush(k, first_holder(k, HALF_OPEN_QUEUE)); /* if there is room */
 	while (half_open_bytes(k) + slab_cost_bytes(want) > share) {
-		oldest = first_holder(k, FLOW_HALF_OPEN);
+		oldest = first_holder(k, HALF_OPEN_QUEUE);
 		if (oldest == NULL || oldest == f || !keeper_drop(k, oldest))
 			return -EDQUOT;
 	}
@@ -545,7 +570,8 @@ static int make_room(struct keeper *k, struct flow *f, size_t need)
 	if (f->tail != NULL) {
 		f->tail->next = c;
 		f->tail = c;
-		k->holders[f->held_list].bytes += chunk_bytes(c);
+		k->holders[f->held_queue].bytes += chunk_bytes(c);
+		(void)requeue(k, f);
 	} else {
 		f->head = f->tail = c;
 		f->held_epoch = k->epoch;

@@ -107,7 +107,7 @@ uint32_t keeper_flush_older(struct keeper *k, struct flow *flows, uint32_t from,
 uint64_t keeper_held_bytes(const struct keeper *k);
 void keeper_wait(struct keeper *k);
 
-/* keeper_free - takes NULL. The flows hold nothing any more. */
+/* keeper_free - takes NULL. The flows hold nothing any more, and the savers have stopped. */
 void keeper_free(struct keeper *k);
 
 #endif

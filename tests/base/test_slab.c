@@ -74,7 +74,7 @@ END_TEST
 START_TEST(the_budget_is_hard_for_every_size)
 {
 	struct slab *s =
-	    chunks_new_slab(BUDGET + (uint64_t)(_i * 9361)); /* rounded down to whole slabs */
+	    chunks_new_slab(BUDGET + (uint64_t)(_i * 7000)); /* rounded down to whole slabs */
 	size_t n;
 	struct chunk *chain = take_all(s, chunks_room(_i), &n);
 

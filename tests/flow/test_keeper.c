@@ -103,8 +103,8 @@ static void finish(struct keeping *x)
 		if (flow_pkts(&x->flows[i]) > 0)
 			ck_assert_int_eq(keeper_close(x->keeper, &x->flows[i], END_EOF, ""), 0);
 	ck_assert_uint_eq(held_by_all(x), 0);
-	keeper_free(x->keeper);
 	rig_stop(x->rig);
+	keeper_free(x->keeper); /* until now the savers told it what half-open flows have left */
 }
 
 static void end(struct keeping *x)
@@ -271,6 +271,46 @@ START_TEST(who_has_held_for_longest_is_flushed_first_busy_or_not)
 }
 END_TEST
 
+START_TEST(who_holds_much_is_flushed_before_who_has_held_little_for_longer)
+{
+	/* bytes of the packets of flows 0 to 2, in their order; 0: none */
+	static const struct {
+		uint32_t first[3], then[3];
+		uint32_t flushed;
+	} cases[] = {
+	    {{60, 60, LARGE}, {0}, 2},
+	    {{60, LARGE, LARGE}, {0}, 1},
+	    {{60, 3000, LARGE}, {0}, 2},
+	    {{60, LARGE, LARGE}, {LARGE, 0, 0}, 1}, /* grown: it stands behind those by then */
+	    {{60, 3000, 9000}, {LARGE, 0, 0}, 0},
+	};
+	struct keeping *x = begin(1, 100);
+
+	for (uint32_t i = 0; i < 3; i++)
+		append(x, i, cases[_i].first[i]);
+	for (uint32_t i = 0; i < 3; i++)
+		if (cases[_i].then[i] > 0)
+			append(x, i, cases[_i].then[i]);
+	ck_assert_uint_eq(first_flushed(x), cases[_i].flushed);
+	finish(x);
+	end(x);
+}
+END_TEST
+
+START_TEST(half_open_flows_are_flushed_by_age_whatever_they_hold)
+{
+	struct keeping *x = begin(1, 100);
+
+	for (uint32_t i = 0; i < 3; i++) {
+		x->flows[i].half_open = true;
+		append(x, i, i == 0 ? 60 : LARGE);
+	}
+	ck_assert_uint_eq(first_flushed(x), 0);
+	finish(x);
+	end(x);
+}
+END_TEST
+
 /* ---- members --------------------------------------------------------------------------------- */
 
 static uint8_t *read_whole(const struct rig *r, const struct rig_file *f, size_t *ret_bytes)
@@ -397,6 +437,9 @@ int main(void)
 	tcase_add_loop_test(t, half_open_flows_are_flushed_first_then_ended_then_open_ones, 0, 5);
 	tcase_add_test(t, a_flow_that_changes_its_list_is_flushed_with_the_others_of_that);
 	tcase_add_test(t, who_has_held_for_longest_is_flushed_first_busy_or_not);
+	tcase_add_loop_test(
+	    t, who_holds_much_is_flushed_before_who_has_held_little_for_longer, 0, 5);
+	tcase_add_test(t, half_open_flows_are_flushed_by_age_whatever_they_hold);
 	tcase_add_loop_test(t, a_member_holds_whole_records_of_at_most_64_kib_or_one_larger, 1, 8);
 	tcase_add_test(t, who_is_flushed_does_not_depend_on_the_savers);
 	suite_add_tcase(s, t);

@@ -11,8 +11,9 @@
 #include "base/slab.h"
 #include "support/quick.h"
 
-/* What chunks of each size cost, DESIGN.md section 4; one for super-packets comes after these. */
-static const uint32_t chunks_classes[] = {128, 192, 512, 2048, 8192, 32768, 65536};
+/* What chunks of each size cost; one for super-packets comes after these. */
+static const uint32_t chunks_classes[] = {
+    128, 192, 512, 1024, 2048, 4096, 8192, 16384, 32768, 65536};
 enum { CHUNKS_CLASSES = sizeof(chunks_classes) / sizeof(chunks_classes[0]) };
 
 /* The smallest budget, in bytes and in slabs. */
