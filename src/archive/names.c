@@ -98,8 +98,9 @@ static bool add_to_filter(struct names *n, uint64_t hash)
 		uint64_t bit = UINT64_C(1) << (hash & 63);
 		uint64_t *word = &block[hash >> 6 & (BLOCK_WORDS - 1)];
 
-		fresh |= (*word & bit) == 0;
-		*word |= bit;
+		/* In one step: to read a fresh page first would cost a second fault for the write.
+		 */
+		fresh |= (__atomic_fetch_or(word, bit, __ATOMIC_RELAXED) & bit) == 0;
 	}
 	n->filter_names += fresh;
 	return fresh;
