@@ -196,8 +196,8 @@ static const struct metrics_family families[] = {
 	"When a write to the archive last succeeded, since 1970; 0: not yet. Long ago on a busy "
 	"host: nothing is being archived; see the log."},
     {"flowkeep_savers_suspended", "gauge", AT(suspended),
-	"Savers whose last write failed: packets are being lost for reason disk until a write "
-	"succeeds. Make room, or give the archive limits (--min-free, --max-disk)."},
+	"Savers of which writes fail: packets are being lost for reason disk until they "
+	"succeed. Make room, or give the archive limits (--min-free, --max-disk)."},
     {"flowkeep_retention_removed_parts_total", "counter", AT(removed_parts),
 	"Parts of flows that were removed to keep the archive within its limits."},
     {"flowkeep_retention_removed_bytes_total", "counter", AT(removed_bytes),

@@ -78,7 +78,7 @@ struct metrics_snapshot {
 	uint64_t write_ns;
 	uint64_t failed_writes;
 	uint64_t last_write_ns; /* since 1970; 0: none yet */
-	uint64_t suspended;     /* savers whose last write failed */
+	uint64_t suspended;     /* savers of which writes fail */
 
 	/* retention; all 0 where the archive has no limits */
 	uint64_t removed_parts, removed_bytes, removed_days;

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "archive/rescan.h"
 #include "archive/retain.h"
@@ -23,6 +22,7 @@
 #include "base/queue.h"
 #include "base/thread.h"
 #include "pcapfile/pcapfmt.h"
+#include "save/health.h"
 #include "save/losses.h"
 #include "save/uuidgen.h"
 
@@ -46,8 +46,7 @@ struct saver {
 	uint8_t *out; /* what goes to the file */
 	size_t out_len;
 	struct losses *losses;
-	bool suspended; /* the last write failed, or there is hardly any room since */
-	bool no_room;   /* and that was for want of room */
+	struct health health;
 	/* records of what the store has gathered, in its order */
 	struct record gathered[STORE_GATHER_PARTS];
 	unsigned gathered_count;
@@ -56,10 +55,6 @@ struct saver {
 	int64_t tick_ns;         /* when the store's clock is due */
 	struct batch taken[TAKE];
 };
-
-/* A full disk is full until there is so much room again. */
-#define ROOM_BYTES  (UINT64_C(1) << 20)
-#define ROOM_INODES 64
 
 /* What a packet takes beside its bytes, at most: a gzip member and a stored block of its own. */
 #define PACKET_OVERHEAD 32
@@ -167,33 +162,17 @@ static void note_write(struct saver *s, mono_t start, int rv)
 		    &s->stats->last_write_ns, clk_wall().ns, memory_order_relaxed);
 }
 
-/*
- * On a disk that is nearly full a small write may succeed and the next one fail: it can be written
- * again when there is room for some. Other faults are over with the first write that succeeds.
- */
-static bool has_room(const struct saver *s)
-{
-	struct statvfs v;
-
-	if (!s->no_room || fstatvfs(archive_root(s->config->archive), &v) != 0)
-		return true;
-	return (uint64_t)v.f_bavail * v.f_frsize >= ROOM_BYTES &&
-	       (v.f_files == 0 || v.f_favail >= ROOM_INODES);
-}
-
 /* One message when the archive cannot be written, one when it can again: not one per flow. */
-static void note_disk(struct saver *s, int rv)
+static void note_disk(struct saver *s, enum health_write what, int rv)
 {
-	if (rv == 0 && s->suspended && !has_room(s))
-		return;
-	s->no_room = rv == -ENOSPC || rv == -EDQUOT;
-	if (rv != 0 && !s->suspended && atomic_fetch_add(&s->stats->suspended, 1) == 0)
+	bool changed = health_note(&s->health, what, rv, clk_mono());
+
+	if (changed && rv != 0 && atomic_fetch_add(&s->stats->suspended, 1) == 0)
 		log_error("store",
 		    "cannot write to the archive: '%s': %s; packets are lost and counted",
 		    archive_path(s->config->archive), strerror(-rv));
-	if (rv == 0 && s->suspended && atomic_fetch_sub(&s->stats->suspended, 1) == 1)
+	if (changed && rv == 0 && atomic_fetch_sub(&s->stats->suspended, 1) == 1)
 		log_warning("store", "the archive can be written again");
-	s->suspended = rv != 0;
 	if (rv == -ENOSPC || rv == -EDQUOT)
 		retain_wake(s->config->retain);
 }
@@ -237,7 +216,7 @@ static void name_staged(struct saver *s, const struct batch *b)
 	rv = store_rename_staged(s->store, &part, STORE_UNNAMED);
 	if (rv == 0)
 		return;
-	note_disk(s, rv);
+	note_disk(s, HEALTH_NAME_STAGED, rv);
 	staged_pkts = t->pkts[0] + t->pkts[1] - chain_pkts(b->chunks);
 	staged_pkts -= l != NULL ? l->pkts : 0;
 	ledger_add(&s->config->ledger->dropped[DROP_disk], staged_pkts);
@@ -321,7 +300,7 @@ static void flush(struct saver *s, struct batch *b)
 	    s->store, &part, begin ? STORE_STAGE_CREATE : STORE_STAGE_APPEND, s->out, s->out_len);
 	retain_end(s->config->retain, &claim);
 	note_write(s, start, rv);
-	note_disk(s, rv);
+	note_disk(s, HEALTH_STAGE, rv);
 	if (rv != 0) {
 		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts);
 		l = losses_note(s->losses, b->serial, pkts);
@@ -371,7 +350,7 @@ static void flush_store(struct saver *s)
 	start = clk_mono();
 	rv = store_flush(s->store);
 	note_write(s, start, rv);
-	note_disk(s, rv);
+	note_disk(s, HEALTH_PUBLISH, rv);
 	for (unsigned i = 0; i < s->gathered_count; i++) {
 		const struct record *r = &s->gathered[i];
 
@@ -391,7 +370,7 @@ static void account_published(struct saver *s, struct batch *b, const struct sto
 	struct record *r = &b->record;
 
 	if (rv != 0 || result != STORE_GATHERED) /* else it has not met the disk yet */
-		note_disk(s, rv);
+		note_disk(s, b->staged ? HEALTH_PUBLISH_STAGED : HEALTH_PUBLISH, rv);
 	r->part = part->part;
 	r->day = part->day;
 	r->segment = part->segment;
@@ -465,7 +444,7 @@ static void close_lossy(struct saver *s, struct batch *b)
 	rv = retally(s, &part, &b->record);
 	if (rv != 0) {
 		/* The staged file stays; what was lost of the part before is counted already. */
-		note_disk(s, rv);
+		note_disk(s, HEALTH_READ_STAGED, rv);
 		ledger_add(&s->config->ledger->dropped[DROP_disk], pkts - loss.pkts);
 		return;
 	}
@@ -489,7 +468,7 @@ static void discard(struct saver *s, struct batch *b)
 	if (b->chunks != NULL)
 		give_back(s, b);
 	if (b->staged && !loss.no_file)
-		note_disk(s, store_discard_staged(s->store, &part));
+		note_disk(s, HEALTH_DISCARD_STAGED, store_discard_staged(s->store, &part));
 	ledger_add(&s->config->ledger->dropped[DROP_no_uuid], t->pkts[0] + t->pkts[1] - loss.pkts);
 }
 
@@ -600,6 +579,7 @@ static int saver_start(struct saver *s, struct savers *all, int number)
 	s->out = malloc(out_bytes());
 	if (s->in == NULL || s->out == NULL)
 		return -ENOMEM;
+	s->health.dirfd = archive_root(config->archive);
 	rv = losses_new(&s->losses);
 	if (rv == 0)
 		rv = queue_new(sizeof(struct batch), all->queue_batches, &s->queue);

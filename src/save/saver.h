@@ -33,7 +33,7 @@ struct savers_stats {
 	_Atomic uint64_t write_ns; /* all of them together */
 	_Atomic uint64_t failed_writes;
 	_Atomic int64_t last_write_ns; /* wall clock of the last that succeeded; 0: none yet */
-	_Atomic int suspended;         /* savers whose last write failed */
+	_Atomic int suspended;         /* savers of which writes fail, see health.h */
 };
 
 struct savers_config {
