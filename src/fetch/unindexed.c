@@ -297,6 +297,7 @@ static int each_staged(const struct archive *a, staged_fn *fn, void *arg)
 	struct layout_staged s;
 	struct dirent *e;
 	DIR *d;
+	int rv;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -305,11 +306,12 @@ static int each_staged(const struct archive *a, staged_fn *fn, void *arg)
 		fileio_close(fd);
 		return -ENOMEM;
 	}
-	while ((e = readdir(d)) != NULL)
+	while ((errno = 0, e = readdir(d)) != NULL)
 		if (layout_parse_staged_name(e->d_name, &s) && strcmp(s.uuid, LAYOUT_UNNAMED) != 0)
 			fn(s.uuid, arg);
+	rv = -errno;       /* 0 at the end */
 	(void)closedir(d); /* only read from */
-	return 0;
+	return rv;
 }
 
 struct word_marks {

@@ -89,5 +89,11 @@ for store in files segments; do
 	faults "pin of $store" pin --base "$work/of-$store" -- "$FLOWKEEP" pin -q -d {} "${pins[@]}"
 done
 
+# ---- what is looked for --------------------------------------------------------------------------
+
+run 3 "$FAILAT" --call list --at 1 --on --error EIO --under "$work/of-files/.staging" -o listed -- \
+	"$FLOWKEEP" fetch -d of-files 8d1b1c9e-0000-4000-8000-000000000000
+check "fetch tells that staged files could not be listed" grep -q "cannot read: '.staging': Input/output error" err
+
 python3 "$here/faults.py" --table results
 finish
