@@ -31,10 +31,13 @@
 /* What half-open flows may hold: half of the budget, what is on its way through the savers too. */
 #define HALF_OPEN_SHARE 2
 
-/* Who holds this much or more, in chunk bytes, goes before those of the next size. */
-static const uint32_t size_bytes[] = {32768, 8192, 2048, 0};
+/*
+ * Who holds this much or more, in chunk bytes, goes before those that hold less. More steps than
+ * one would pin many slabs by few small chunks: flows that hold little come and go together.
+ */
+#define MUCH_BYTES 32768
 
-enum { SIZES = sizeof(size_bytes) / sizeof(size_bytes[0]), QUEUES = FLOW_LISTS * SIZES };
+enum { SIZES = 2, QUEUES = FLOW_LISTS * SIZES };
 
 /* Half-open flows go by age alone: what they hold is the sender's choice. */
 #define HALF_OPEN_QUEUE (FLOW_HALF_OPEN * SIZES)
@@ -98,13 +101,9 @@ static uint32_t holder_list(const struct flow *f)
 /* The queue where f belongs that holds so many bytes. */
 static uint32_t queue_for(const struct flow *f, uint64_t bytes)
 {
-	uint32_t size = 0;
-
 	if (f->half_open)
 		return HALF_OPEN_QUEUE;
-	while (bytes < size_bytes[size])
-		size++;
-	return f->list * SIZES + size;
+	return f->list * SIZES + (bytes < MUCH_BYTES);
 }
 
 /* bytes: what its chunks have. */
